@@ -1,0 +1,168 @@
+//===- NormAttributes.td -----------------------------------*- tablegen -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Enumerations and attributes: what an op says about its formula, the tree of
+// summation, and schedules.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_DIALECT_NORM_IR_NORMATTRIBUTES_TD
+#define NORM_DIALECT_NORM_IR_NORMATTRIBUTES_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "norm/Dialect/Norm/IR/NormDialect.td"
+
+class Norm_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::mlir::norm";
+  let genSpecializedAttr = 0;
+}
+
+def Norm_EpsPlacement : Norm_Enum<"EpsPlacement",
+    "where epsilon is added: under the square root or to it", [
+      I32EnumAttrCase<"Inside", 0, "inside">,
+      I32EnumAttrCase<"Outside", 1, "outside">]>;
+def Norm_EpsPlacementAttr
+    : EnumAttr<Norm_Dialect, Norm_EpsPlacement, "eps_placement">;
+
+def Norm_Cast : Norm_Enum<"Cast",
+    "whether the normalized value is rounded to x's type before the weight", [
+      I32EnumAttrCase<"None", 0, "none">,
+      I32EnumAttrCase<"BeforeWeight", 1, "before_weight">]>;
+def Norm_CastAttr : EnumAttr<Norm_Dialect, Norm_Cast, "cast">;
+
+def Norm_TreeOrder : Norm_Enum<"TreeOrder",
+    "how lanes are combined into one value", [
+      I32EnumAttrCase<"Halving", 0, "halving">,
+      I32EnumAttrCase<"Neighbours", 1, "neighbours">]>;
+
+def Norm_Hold : Norm_Enum<"Hold",
+    "where a row stays between its sweeps", [
+      I32EnumAttrCase<"Registers", 0, "registers">,
+      I32EnumAttrCase<"Cache", 1, "cache">]>;
+def Norm_WeightHold : Norm_Enum<"WeightHold",
+    "where the weight stays between rows", [
+      I32EnumAttrCase<"Reload", 0, "reload">,
+      I32EnumAttrCase<"Registers", 1, "registers">,
+      I32EnumAttrCase<"Widened", 2, "widened">]>;
+def Norm_Prefetch : Norm_Enum<"Prefetch",
+    "hint of the prefetch of a later row", [
+      I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"L1", 1, "l1">,
+      I32EnumAttrCase<"L2", 2, "l2">, I32EnumAttrCase<"Nta", 3, "nta">]>;
+def Norm_StoreKind : Norm_Enum<"StoreKind",
+    "how outputs are stored", [
+      I32EnumAttrCase<"Regular", 0, "regular">,
+      I32EnumAttrCase<"NonTemporal", 1, "non_temporal">]>;
+def Norm_Tail : Norm_Enum<"Tail",
+    "how the last, partial vector of a row is accessed", [
+      I32EnumAttrCase<"Mask", 0, "mask">,
+      I32EnumAttrCase<"Narrow", 1, "narrow">]>;
+def Norm_Overlap : Norm_Enum<"Overlap",
+    "what the output sweep of a row is merged with", [
+      I32EnumAttrCase<"None", 0, "none">,
+      I32EnumAttrCase<"NextStatistic", 1, "next_statistic">]>;
+
+class Norm_DefaultEnum<EnumAttrInfo info, string value>
+    : EnumParameter<info> {
+  let defaultValue = value;
+}
+
+class Norm_Attr<string name, string attrMnemonic>
+    : AttrDef<Norm_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def Norm_TreeAttr : Norm_Attr<"Tree", "tree"> {
+  let summary = "the order in which a row is summed";
+  let description = [{
+    A function of the problem and the target's level, never of the schedule.
+    `lanes` accumulators each take one element per round (with `pairs` two
+    neighbouring ones, the odd element first). After every `terms` terms of a
+    lane, and after the last round, the lanes are added up and the sum goes to
+    a total of twice the precision, and the lanes start again at +0.
+
+    `halving` (CPU): lane l is added to lane l + h for h = lanes/2, ..., 1.
+    `neighbours` (GPU): the `group` positions of a virtual thread are added by
+    neighbours, each virtual thread has a total of its own, and the totals are
+    added by neighbours at the end.
+
+    `bf16_dot`: terms of bf16 rows are those of `vdpbf16ps`, which takes
+    subnormal inputs and results to zero.
+
+    Example: `#norm.tree<order = halving, lanes = 128, pairs = true>`
+  }];
+  let parameters = (ins
+    EnumParameter<Norm_TreeOrder>:$order,
+    "int64_t":$lanes,
+    DefaultValuedParameter<"int64_t", "1">:$group,
+    DefaultValuedParameter<"bool", "false">:$pairs,
+    DefaultValuedParameter<"int64_t", "16">:$terms,
+    DefaultValuedParameter<"bool", "false">:$bf16_dot);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Elements that one round takes: `lanes`, twice that with `pairs`.
+    int64_t getElementsPerRound() const;
+    /// Rounds after which the lanes are added up.
+    int64_t getRoundsPerFold() const;
+  }];
+}
+
+def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
+  let summary = "how one kernel is mapped to a CPU; changes no bit of a result";
+  let description = [{
+    | field | meaning |
+    |---|---|
+    | `vector_bits` | width of the vectors |
+    | `row_group` | rows that share one reduction, square root and division |
+    | `unroll` | vectors per iteration of the output sweep |
+    | `hold` | `registers`: the row is unrolled and read once; `cache`: each sweep reads it again |
+    | `weight` | `reload`: read for each row; `registers`: kept; `widened`: converted to f32 once per call |
+    | `prefetch`, `prefetch_bytes` | hint and distance of the prefetch of later rows |
+    | `store` | `regular`, or `non_temporal` past the last-level cache |
+    | `tail` | `mask`: masked access; `narrow`: narrower vectors |
+    | `overlap` | `next_statistic`: the output sweep is merged with the next row's statistic |
+
+    Example: `#norm.cpu_schedule<vector_bits = 512, hold = registers>`
+  }];
+  let parameters = (ins
+    "int64_t":$vector_bits,
+    DefaultValuedParameter<"int64_t", "1">:$row_group,
+    DefaultValuedParameter<"int64_t", "4">:$unroll,
+    Norm_DefaultEnum<Norm_Hold, "Hold::Cache">:$hold,
+    Norm_DefaultEnum<Norm_WeightHold, "WeightHold::Reload">:$weight,
+    Norm_DefaultEnum<Norm_Prefetch, "Prefetch::None">:$prefetch,
+    DefaultValuedParameter<"int64_t", "0">:$prefetch_bytes,
+    Norm_DefaultEnum<Norm_StoreKind, "StoreKind::Regular">:$store,
+    Norm_DefaultEnum<Norm_Tail, "Tail::Mask">:$tail,
+    Norm_DefaultEnum<Norm_Overlap, "Overlap::None">:$overlap);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
+  let summary = "how one kernel is mapped to a GPU; changes no bit of a result";
+  let description = [{
+    | field | meaning |
+    |---|---|
+    | `threads_per_row` | threads that share a row |
+    | `rows_per_block` | rows of one thread block |
+    | `access_bytes` | bytes of one global access of a thread |
+
+    Example: `#norm.gpu_schedule<threads_per_row = 128>`
+  }];
+  let parameters = (ins
+    "int64_t":$threads_per_row,
+    DefaultValuedParameter<"int64_t", "1">:$rows_per_block,
+    DefaultValuedParameter<"int64_t", "16">:$access_bytes);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+#endif // NORM_DIALECT_NORM_IR_NORMATTRIBUTES_TD

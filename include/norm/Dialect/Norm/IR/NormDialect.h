@@ -1,0 +1,30 @@
+//===- NormDialect.h --------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The norm dialect with its attributes and interfaces.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_DIALECT_NORM_IR_NORMDIALECT_H
+#define NORM_DIALECT_NORM_IR_NORMDIALECT_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/TypeUtilities.h"
+
+#include "norm/Dialect/Norm/IR/NormDialect.h.inc"
+#include "norm/Dialect/Norm/IR/NormEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "norm/Dialect/Norm/IR/NormAttributes.h.inc"
+
+#include "norm/Dialect/Norm/IR/NormInterfaces.h.inc"
+
+#endif // NORM_DIALECT_NORM_IR_NORMDIALECT_H

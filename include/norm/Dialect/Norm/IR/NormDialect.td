@@ -1,0 +1,57 @@
+//===- NormDialect.td --------------------------------------*- tablegen -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The norm dialect: its description, and the attributes that a kernel function
+// carries from stage 1 on.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_DIALECT_NORM_IR_NORMDIALECT_TD
+#define NORM_DIALECT_NORM_IR_NORMDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Norm_Dialect : Dialect {
+  let name = "norm";
+  let cppNamespace = "::mlir::norm";
+  let summary = "Row-wise normalization and how it is mapped to a machine";
+  let description = [{
+    The dialect has two operations, `norm.rmsnorm` and `norm.layernorm`, which
+    normalize the innermost dimension (a *row* of N elements) of a tensor or
+    memref; all outer dimensions count rows. What stands around them (residual
+    add, gate, quantization, rotary embedding) is ordinary `linalg` and `arith`.
+
+    A function that becomes one kernel carries these discardable attributes.
+    They are on the function because attributes on ops and loops do not survive
+    upstream rewrites:
+
+    | attribute | type | meaning |
+    |---|---|---|
+    | `norm.kernel` | unit | the function is one kernel; passes from stage 1 on anchor on it |
+    | `norm.target` | string | the machine, resolved to a name (`x86-64-v3`, `znver5`) |
+    | `norm.tree` | `#norm.tree` | the order in which a row is summed; belongs to the problem |
+    | `norm.schedule` | `#norm.cpu_schedule` or `#norm.gpu_schedule` | the mapping; changes no bit of a result |
+    | `norm.schedule_source` | string | where the schedule comes from |
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"
+  ];
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let extraClassDeclaration = [{
+    static constexpr ::llvm::StringLiteral kKernelAttr = "norm.kernel";
+    static constexpr ::llvm::StringLiteral kTargetAttr = "norm.target";
+    static constexpr ::llvm::StringLiteral kTreeAttr = "norm.tree";
+    static constexpr ::llvm::StringLiteral kScheduleAttr = "norm.schedule";
+    static constexpr ::llvm::StringLiteral kScheduleSourceAttr =
+        "norm.schedule_source";
+  }];
+}
+
+#endif // NORM_DIALECT_NORM_IR_NORMDIALECT_TD

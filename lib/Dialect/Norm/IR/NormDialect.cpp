@@ -1,0 +1,73 @@
+//===- NormDialect.cpp ----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Registration of the dialect, and the checks of its function attributes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/RuntimeVerifiableOpInterface.h"
+#include "norm/Dialect/Norm/IR/NormOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::norm;
+
+#include "norm/Dialect/Norm/IR/NormDialect.cpp.inc"
+#include "norm/Dialect/Norm/IR/NormEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "norm/Dialect/Norm/IR/NormAttributes.cpp.inc"
+
+void NormDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "norm/Dialect/Norm/IR/NormOps.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "norm/Dialect/Norm/IR/NormAttributes.cpp.inc"
+      >();
+  declarePromisedInterfaces<bufferization::BufferizableOpInterface, RMSNormOp,
+                            LayerNormOp>();
+  declarePromisedInterfaces<RuntimeVerifiableOpInterface, RMSNormOp,
+                            LayerNormOp>();
+}
+
+LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  Attribute value = attribute.getValue();
+  if (!isa<FunctionOpInterface>(op))
+    return op->emitError() << "attribute '" << name
+                           << "' belongs on a function";
+  auto expect = [&](bool holds, StringRef what) -> LogicalResult {
+    if (holds)
+      return success();
+    return op->emitError() << "attribute '" << name << "' must be " << what
+                           << ", got " << value;
+  };
+  if (name == kKernelAttr)
+    return expect(isa<UnitAttr>(value), "a unit attribute");
+  if (name == kTargetAttr || name == kScheduleSourceAttr)
+    return expect(isa<StringAttr>(value), "a string");
+  if (name == kTreeAttr)
+    return expect(isa<TreeAttr>(value), "a #norm.tree");
+  if (name == kScheduleAttr)
+    return expect(isa<CPUScheduleAttr, GPUScheduleAttr>(value),
+                  "a #norm.cpu_schedule or #norm.gpu_schedule");
+  return op->emitError() << "unknown attribute '" << name
+                         << "'; the norm dialect has " << kKernelAttr << ", "
+                         << kTargetAttr << ", " << kTreeAttr << ", "
+                         << kScheduleAttr << " and " << kScheduleSourceAttr;
+}
