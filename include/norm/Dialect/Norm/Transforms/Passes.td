@@ -1,1 +1,110 @@
+//===- Passes.td - Passes of the norm dialect --------------*- tablegen -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One small pass per stage between a norm operation and vectors in memory.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_DIALECT_NORM_TRANSFORMS_PASSES_TD
+#define NORM_DIALECT_NORM_TRANSFORMS_PASSES_TD
+
 include "mlir/Pass/PassBase.td"
+
+class Norm_KernelPass<string flag>
+    : InterfacePass<flag, "::mlir::FunctionOpInterface">;
+
+def NormTileRowsPass : Norm_KernelPass<"norm-tile-rows"> {
+  let summary = "Tile a norm operation by rows and fuse its neighbours";
+  let description = [{
+    Stage 2. Before: a `norm.kernel` function on tensors with one norm
+    operation. After: one `scf.forall` over the rows with the operation, its
+    producers and its row-wise consumers inside; each is there once, and those
+    whose result is used outside yield it. A row of one-dimensional `x` gets no
+    loop.
+
+    ```mlir
+    %y = norm.rmsnorm %x : tensor<8x64xf32> ...
+    ```
+    becomes
+    ```mlir
+    %y = scf.forall (%i) in (8) shared_outs(%o = %init) -> (tensor<8x64xf32>) {
+      %row = tensor.extract_slice %x[%i, 0] [1, 64] [1, 1] ...
+      %n = norm.rmsnorm %row : tensor<1x64xf32> ...
+      ...
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::affine::AffineDialect"];
+}
+
+def NormDecomposePass : Norm_KernelPass<"norm-decompose"> {
+  let summary = "Rewrite norm operations as linalg with f32 or f64 arithmetic";
+  let description = [{
+    Stage 3, the reference semantics. Works on any function, tiled or not. The
+    sum of squares (or of the row and its deviations) is a `linalg.generic`
+    that accumulates in f64 the terms of f32 arithmetic; inside a kernel such a
+    sum is *the statistic*, which stage 5 realizes in the order of the tree.
+    The division by N follows the tree's target: one product in f64 on a CPU,
+    a product with 1/N in two parts on a GPU.
+  }];
+}
+
+def NormFormSweepsPass : Norm_KernelPass<"norm-form-sweeps"> {
+  let summary = "Form the fewest sweeps over a row";
+  let description = [{
+    Stage 4. Before: linalg operations on tiles of one row. After: per sweep
+    one 1-D `linalg.generic`, which ends in a row reduction or in outputs, and
+    scalar arithmetic between them. Elementwise operations are recomputed in
+    every sweep that needs them, so no intermediate row is stored; a value that
+    is itself an output is read back in later sweeps, never recomputed from
+    inputs that it may have overwritten.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
+  let summary = "Rewrite sweeps as vectors in the order of the tree";
+  let description = [{
+    Stage 5. Before: sweeps (1-D `linalg.generic`), and `norm.tree` and
+    `norm.schedule` on the function. After: loops over vectors, or straight
+    code where the schedule holds the row in registers. A piece of the row is
+    read, converted and accumulated before the next; the tail is masked, and
+    accumulators are loop-carried vectors. Horizontal sums of one vector are
+    left as `vector.reduction`, for norm-pipeline-rows to share between rows
+    and for norm-lower-reductions to write out.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def NormPipelineRowsPass : Norm_KernelPass<"norm-pipeline-rows"> {
+  let summary = "Process row_group rows together";
+  let description = [{
+    CPU. Jams `row_group` row programs of straight code into one iteration;
+    their horizontal sums become one transposed reduction, and square root and
+    division are done once for the group. Rows that are left over keep the
+    program of one row. Bits do not change.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::affine::AffineDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
+  let summary = "Write horizontal reductions in the order of the tree";
+  let description = [{
+    Before: `vector.reduction` of one vector. After: on a CPU the halves of the
+    vector are combined until one element is left (lane l with l + h for h =
+    width/2, ..., 1). Upstream's lowering is a serial chain, or in an order
+    that is up to LLVM.
+  }];
+  let dependentDialects = ["::mlir::vector::VectorDialect"];
+}
+
+#endif // NORM_DIALECT_NORM_TRANSFORMS_PASSES_TD

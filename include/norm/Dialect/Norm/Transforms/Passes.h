@@ -1,0 +1,28 @@
+//===- Passes.h -------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Passes of the norm dialect.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_DIALECT_NORM_TRANSFORMS_PASSES_H
+#define NORM_DIALECT_NORM_TRANSFORMS_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+
+namespace mlir::norm {
+
+#define GEN_PASS_DECL
+#include "norm/Dialect/Norm/Transforms/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "norm/Dialect/Norm/Transforms/Passes.h.inc"
+
+} // namespace mlir::norm
+
+#endif // NORM_DIALECT_NORM_TRANSFORMS_PASSES_H
