@@ -14,14 +14,15 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllPasses();
-  registry.insert<mlir::norm::NormDialect>();
+  mlir::norm::registerAllDialects(registry);
+  mlir::norm::registerAllPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "normc optimizer driver\n", registry));
 }

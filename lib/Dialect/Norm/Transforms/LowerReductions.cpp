@@ -25,7 +25,7 @@ namespace {
 struct NormLowerReductionsPass
     : public norm::impl::NormLowerReductionsPassBase<NormLowerReductionsPass> {
   void runOnOperation() override {
-    FunctionOpInterface function = getOperation();
+    func::FuncOp function = getOperation();
     if (!function->hasAttr(NormDialect::kKernelAttr))
       return;
     SmallVector<vector::ReductionOp> reductions;
@@ -34,7 +34,7 @@ struct NormLowerReductionsPass
     IRRewriter rewriter(&getContext());
     for (vector::ReductionOp op : reductions) {
       int64_t width = op.getSourceVectorType().getNumElements();
-      if (op.getMask() || op.getAcc() || !llvm::isPowerOf2_64(width)) {
+      if (op.isMasked() || op.getAcc() || !llvm::isPowerOf2_64(width)) {
         op->emitOpError() << "in a kernel must reduce a whole vector of a "
                              "power of two of elements";
         return signalPassFailure();

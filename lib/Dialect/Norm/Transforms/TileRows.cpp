@@ -43,7 +43,7 @@ namespace {
 struct NormTileRowsPass
     : public norm::impl::NormTileRowsPassBase<NormTileRowsPass> {
   void runOnOperation() override {
-    FunctionOpInterface function = getOperation();
+    func::FuncOp function = getOperation();
     if (!function->hasAttr(NormDialect::kKernelAttr))
       return;
     SmallVector<NormOpInterface> ops;
@@ -117,7 +117,30 @@ struct NormTileRowsPass
         break;
       }
     }
+    fuseDestinations(rewriter, loops);
     return success();
+  }
+
+  /// A consumer's destination that an operation makes (the fill that starts a
+  /// reduction) is made in the loop, too.
+  static void fuseDestinations(IRRewriter &rewriter,
+                               MutableArrayRef<LoopLikeOpInterface> loops) {
+    auto loop = cast<scf::ForallOp>(loops.front());
+    SmallVector<tensor::ExtractSliceOp> slices(
+        loop.getBody()->getOps<tensor::ExtractSliceOp>());
+    for (tensor::ExtractSliceOp slice : slices) {
+      auto argument = dyn_cast<BlockArgument>(slice.getSource());
+      if (!argument || argument.getOwner() != loop.getBody() ||
+          argument.getArgNumber() < loop.getRank())
+        continue;
+      Operation *producer =
+          loop.getTiedOpOperand(argument)->get().getDefiningOp();
+      if (!isa_and_present<TilingInterface>(producer))
+        continue;
+      if (scf::tileAndFuseProducerOfSlice(rewriter, slice, loops) &&
+          isOpTriviallyDead(producer))
+        rewriter.eraseOp(producer);
+    }
   }
 };
 } // namespace

@@ -15,8 +15,8 @@
 
 include "mlir/Pass/PassBase.td"
 
-class Norm_KernelPass<string flag>
-    : InterfacePass<flag, "::mlir::FunctionOpInterface">;
+// On func.func, so that a flag alone (norm-opt --norm-tile-rows) nests.
+class Norm_KernelPass<string flag> : Pass<flag, "::mlir::func::FuncOp">;
 
 def NormTileRowsPass : Norm_KernelPass<"norm-tile-rows"> {
   let summary = "Tile a norm operation by rows and fuse its neighbours";
@@ -66,34 +66,6 @@ def NormFormSweepsPass : Norm_KernelPass<"norm-form-sweeps"> {
     inputs that it may have overwritten.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
-}
-
-def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
-  let summary = "Rewrite sweeps as vectors in the order of the tree";
-  let description = [{
-    Stage 5. Before: sweeps (1-D `linalg.generic`), and `norm.tree` and
-    `norm.schedule` on the function. After: loops over vectors, or straight
-    code where the schedule holds the row in registers. A piece of the row is
-    read, converted and accumulated before the next; the tail is masked, and
-    accumulators are loop-carried vectors. Horizontal sums of one vector are
-    left as `vector.reduction`, for norm-pipeline-rows to share between rows
-    and for norm-lower-reductions to write out.
-  }];
-  let dependentDialects = ["::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
-}
-
-def NormPipelineRowsPass : Norm_KernelPass<"norm-pipeline-rows"> {
-  let summary = "Process row_group rows together";
-  let description = [{
-    CPU. Jams `row_group` row programs of straight code into one iteration;
-    their horizontal sums become one transposed reduction, and square root and
-    division are done once for the group. Rows that are left over keep the
-    program of one row. Bits do not change.
-  }];
-  let dependentDialects = ["::mlir::scf::SCFDialect",
-                           "::mlir::affine::AffineDialect",
-                           "::mlir::vector::VectorDialect"];
 }
 
 def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {

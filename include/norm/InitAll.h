@@ -1,0 +1,34 @@
+//===- InitAll.h ------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One include and two calls for those who embed normc.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_INITALL_H
+#define NORM_INITALL_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
+
+namespace mlir::norm {
+
+/// Adds the norm dialect and the models of the interfaces that it promises.
+inline void registerAllDialects(DialectRegistry &registry) {
+  registry.insert<NormDialect>();
+  registerBufferizableOpInterfaceExternalModels(registry);
+}
+
+/// Makes normc's passes known to textual pipelines.
+inline void registerAllPasses() { registerNormPasses(); }
+
+} // namespace mlir::norm
+
+#endif // NORM_INITALL_H
