@@ -68,6 +68,21 @@ def NormFormSweepsPass : Norm_KernelPass<"norm-form-sweeps"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
+  let summary = "Rewrite sweeps as vectors in the order of the tree";
+  let description = [{
+    Stage 5. Before: sweeps (1-D `linalg.generic`), and `norm.tree` and
+    `norm.schedule` on the function. After: loops over vectors, or straight
+    code where the schedule holds the row in registers. A piece of the row is
+    read, converted and accumulated before the next; the tail is masked, and
+    accumulators are loop-carried vectors. Horizontal sums of one vector are
+    left as `vector.reduction`, for norm-pipeline-rows to share between rows
+    and for norm-lower-reductions to write out.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let summary = "Write horizontal reductions in the order of the tree";
   let description = [{

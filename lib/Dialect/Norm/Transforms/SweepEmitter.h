@@ -1,0 +1,135 @@
+//===- SweepEmitter.h -------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Emits the vectors of one sweep: pieces of the row read, computed,
+// accumulated and written, and the folds of the tree. The loops around them
+// are in Vectorize.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_LIB_DIALECT_NORM_TRANSFORMS_SWEEPEMITTER_H
+#define NORM_LIB_DIALECT_NORM_TRANSFORMS_SWEEPEMITTER_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+
+namespace mlir::norm {
+
+/// The vectors of a sweep. A *piece* is what one read takes of the row: a
+/// vector of `lanes` elements, or with `planes` = 2 of twice that, which is
+/// taken apart into its even and odd elements.
+struct PieceShape {
+  int64_t lanes = 0;
+  int64_t planes = 1;
+  int64_t elements() const { return lanes * planes; }
+};
+
+/// A row reduction of the sweep.
+struct RowReduction {
+  unsigned result;
+  vector::CombiningKind kind;
+  /// Terms: one for a combiner of two operands, two factors for an fma.
+  SmallVector<Value, 2> terms;
+  bool isFma = false;
+  /// Type of the accumulators and of the result.
+  Type laneType, resultType;
+
+  bool isSum() const { return kind == vector::CombiningKind::ADD; }
+  /// Sums of f64 lanes have a total in two parts.
+  bool hasPair() const { return isSum() && laneType.isF64(); }
+};
+
+/// What changes from piece to piece and is carried by loops.
+struct SweepState {
+  SmallVector<Value> rows;               // destinations
+  SmallVector<SmallVector<Value>> lanes; // per reduction, per piece of a round;
+                                         // null: nothing was added yet
+  SmallVector<SmallVector<Value>> totals; // per reduction, one or two values
+};
+
+class SweepEmitter {
+public:
+  /// Analyzes the body. Fails with a diagnostic for a reduction that has no
+  /// fixed order.
+  static FailureOr<SweepEmitter> create(linalg::GenericOp op, TreeAttr tree,
+                                        OpBuilder &b);
+
+  linalg::GenericOp getOp() const { return op; }
+  bool hasReductions() const { return !reductions.empty(); }
+  bool hasSums() const;
+  /// Whether the arithmetic of the body is in f64.
+  bool computesInF64() const { return inF64; }
+  /// Whether a row operand or result is of bf16.
+  bool touchesBF16() const;
+
+  /// Must be called before anything is emitted.
+  void setShape(PieceShape piece, unsigned piecesPerRound) {
+    shape = piece;
+    pieces = piecesPerRound;
+  }
+  const PieceShape &getShape() const { return shape; }
+  unsigned getPiecesPerRound() const { return pieces; }
+
+  SweepState start();
+  /// Sets the lanes to nothing, or to values where a loop must carry them.
+  void clearLanes(SweepState &state);
+  void materializeLanes(SweepState &state);
+
+  /// Piece number `piece` of a round, at element `offset`; `left`, where
+  /// given, is the number of elements that the row still has there (an
+  /// index, may be negative or larger than the piece).
+  void emitPiece(SweepState &state, unsigned piece, OpFoldResult offset,
+                 Value left = {});
+  /// Adds the lanes up and the sum to the total.
+  void fold(SweepState &state);
+  /// The values of the op's results.
+  SmallVector<Value> finish(SweepState &state);
+
+  static SmallVector<Value> flatten(const SweepState &state, bool withLanes);
+  static void unflatten(SweepState &state, ValueRange values, bool withLanes);
+
+private:
+  SweepEmitter(linalg::GenericOp op, TreeAttr tree, OpBuilder &b)
+      : op(op), tree(tree), b(b) {}
+
+  LogicalResult addReduction(unsigned result);
+
+  /// One scalar of the body as vectors; a uniform one stays a scalar.
+  struct Planes {
+    SmallVector<Value, 2> vectors;
+    Value uniform;
+  };
+  const Planes &evaluate(Value value);
+  SmallVector<Value, 2> vectorsOf(Value value);
+  Planes read(Value row);
+  void write(Value &row, ArrayRef<Value> vectors);
+  Value combine(const RowReduction &reduction, Value a, Value b);
+  Value neutral(const RowReduction &reduction, Type type);
+  bool paddingIsNeutral(const RowReduction &reduction);
+
+  linalg::GenericOp op;
+  TreeAttr tree;
+  OpBuilder &b;
+  PieceShape shape;
+  unsigned pieces = 1;
+  bool inF64 = false;
+  SmallVector<RowReduction> reductions;
+  SmallVector<unsigned> rowResults;
+
+  // Of the piece at hand.
+  SweepState *current = nullptr;
+  OpFoldResult offset;
+  Value mask;
+  SmallVector<Value, 2> planeMasks;
+  llvm::DenseMap<Value, Planes> values;
+};
+
+} // namespace mlir::norm
+
+#endif // NORM_LIB_DIALECT_NORM_TRANSFORMS_SWEEPEMITTER_H

@@ -1,0 +1,332 @@
+//===- Vectorize.cpp ------------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Stage 5: each sweep becomes vectors in the order of the tree. Upstream's
+// partial-reduction tiling knows neither the tree's fold nor an fma combiner,
+// and makes a masked buffer of an accumulator at a remainder.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SweepEmitter.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
+
+namespace mlir::norm {
+#define GEN_PASS_DEF_NORMVECTORIZEPASS
+#include "norm/Dialect/Norm/Transforms/Passes.h.inc"
+} // namespace mlir::norm
+
+using namespace mlir;
+using namespace mlir::norm;
+
+namespace {
+/// The loops of one sweep. Elements are counted from the row's start; a
+/// *round* takes one piece for every group of lanes, a *block* is the rounds
+/// between two folds.
+class SweepLoops {
+public:
+  SweepLoops(SweepEmitter &emitter, OpBuilder &b, int64_t roundsPerBlock,
+             bool unrolled)
+      : emitter(emitter), b(b), loc(emitter.getOp().getLoc()),
+        piece(emitter.getShape().elements()),
+        round(piece * emitter.getPiecesPerRound()),
+        block(round * roundsPerBlock), unrolled(unrolled) {}
+
+  SmallVector<Value> emit(OpFoldResult length) {
+    SweepState state = emitter.start();
+    if (auto n = getConstantIntValue(length))
+      emitStatic(state, *n);
+    else
+      emitDynamic(state, cast<Value>(length));
+    return emitter.finish(state);
+  }
+
+private:
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  OpFoldResult advance(OpFoldResult base, int64_t by) {
+    if (auto constant = getConstantIntValue(base))
+      return b.getIndexAttr(*constant + by);
+    if (by == 0)
+      return base;
+    return arith::AddIOp::create(b, loc, cast<Value>(base), index(by))
+        .getResult();
+  }
+
+  /// One round at `base`, of `elements` elements, the last piece masked.
+  void emitRound(SweepState &state, OpFoldResult base, int64_t elements) {
+    for (int64_t i = 0, done = 0; done < elements; ++i, done += piece) {
+      Value left;
+      if (elements - done < piece)
+        left = index(elements - done);
+      emitter.emitPiece(state, i, advance(base, done), left);
+    }
+  }
+
+  /// for (i = from; i < to; i += step) body(i), the state carried along.
+  void loop(SweepState &state, Value from, Value to, int64_t step,
+            bool carryLanes, function_ref<void(SweepState &, Value)> body) {
+    if (carryLanes)
+      emitter.materializeLanes(state);
+    SmallVector<Value> start = SweepEmitter::flatten(state, carryLanes);
+    auto loop = scf::ForOp::create(
+        b, loc, from, to, index(step), start,
+        [&](OpBuilder &nested, Location, Value position, ValueRange values) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(nested.getBlock(), nested.getInsertionPoint());
+          SweepState inner = state;
+          SweepEmitter::unflatten(inner, values, carryLanes);
+          body(inner, position);
+          scf::YieldOp::create(b, loc,
+                               SweepEmitter::flatten(inner, carryLanes));
+        });
+    SweepEmitter::unflatten(state, loop.getResults(), carryLanes);
+  }
+
+  /// `count` whole rounds from `base`, as a loop where there are several.
+  void emitRounds(SweepState &state, OpFoldResult base, int64_t count) {
+    bool lanes = emitter.hasReductions();
+    if (count > 1 && !unrolled) {
+      Value from = getValueOrCreateConstantIndexOp(b, loc, base);
+      Value to = getValueOrCreateConstantIndexOp(
+          b, loc, advance(base, count * round));
+      loop(state, from, to, round, lanes,
+           [&](SweepState &inner, Value position) {
+             emitRound(inner, position, round);
+           });
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i)
+      emitRound(state, advance(base, i * round), round);
+  }
+
+  /// Rounds between two folds: `elements` of them from `base`.
+  void emitBlock(SweepState &state, OpFoldResult base, int64_t elements) {
+    int64_t rounds = elements / round;
+    emitRounds(state, base, rounds);
+    if (elements % round)
+      emitRound(state, advance(base, rounds * round), elements % round);
+    if (emitter.hasReductions())
+      emitter.fold(state);
+  }
+
+  void emitStatic(SweepState &state, int64_t n) {
+    int64_t blocks = n / block;
+    if (!emitter.hasReductions()) {
+      emitBlock(state, b.getIndexAttr(0), n);
+      return;
+    }
+    if (blocks > 1 && !unrolled) {
+      loop(state, index(0), index(blocks * block), block,
+           /*carryLanes=*/false, [&](SweepState &inner, Value position) {
+             emitter.clearLanes(inner);
+             emitBlock(inner, position, block);
+           });
+    } else {
+      for (int64_t i = 0; i < blocks; ++i)
+        emitBlock(state, b.getIndexAttr(i * block), block);
+    }
+    if (n % block)
+      emitBlock(state, b.getIndexAttr(blocks * block), n % block);
+  }
+
+  /// The largest multiple of `unit` up to `value`.
+  Value roundDown(Value value, int64_t unit) {
+    Value rest = arith::RemUIOp::create(b, loc, value, index(unit));
+    return arith::SubIOp::create(b, loc, value, rest);
+  }
+
+  /// if (from < to) body, the state carried along.
+  void ifAny(SweepState &state, Value from, Value to, bool carryLanes,
+             function_ref<void(SweepState &)> body) {
+    if (carryLanes)
+      emitter.materializeLanes(state);
+    Value any = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, from,
+                                      to);
+    SmallVector<Value> values = SweepEmitter::flatten(state, carryLanes);
+    auto choice = scf::IfOp::create(b, loc, TypeRange(ValueRange(values)), any,
+                                    /*addElseBlock=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      SweepState inner = state;
+      body(inner);
+      scf::YieldOp::create(b, loc, SweepEmitter::flatten(inner, carryLanes));
+      b.setInsertionPointToStart(choice.elseBlock());
+      scf::YieldOp::create(b, loc, values);
+    }
+    SweepEmitter::unflatten(state, choice.getResults(), carryLanes);
+  }
+
+  Value minus(Value a, Value c) {
+    return arith::SubIOp::create(b, loc, a, c);
+  }
+
+  void emitDynamic(SweepState &state, Value n) {
+    if (!emitter.hasReductions()) {
+      // Whole rounds, whole pieces, and a masked piece.
+      Value rounds = roundDown(n, round), whole = roundDown(n, piece);
+      loop(state, index(0), rounds, round, false,
+           [&](SweepState &inner, Value position) {
+             emitRound(inner, position, round);
+           });
+      loop(state, rounds, whole, piece, false,
+           [&](SweepState &inner, Value position) {
+             emitter.emitPiece(inner, 0, position);
+           });
+      ifAny(state, whole, n, false, [&](SweepState &inner) {
+        emitter.emitPiece(inner, 0, whole, minus(n, whole));
+      });
+      return;
+    }
+    loop(state, index(0), n, block, /*carryLanes=*/false,
+         [&](SweepState &outer, Value start) {
+           emitter.clearLanes(outer);
+           Value left = minus(n, start);
+           Value length =
+               arith::MinUIOp::create(b, loc, left, index(block));
+           Value end = arith::AddIOp::create(b, loc, start, length);
+           Value whole = arith::AddIOp::create(b, loc, start,
+                                               roundDown(length, round));
+           loop(outer, start, whole, round, /*carryLanes=*/true,
+                [&](SweepState &inner, Value position) {
+                  emitRound(inner, position, round);
+                });
+           ifAny(outer, whole, end, /*carryLanes=*/true,
+                 [&](SweepState &tail) {
+                   for (int64_t i = 0; i < round / piece; ++i) {
+                     Value at = arith::AddIOp::create(b, loc, whole,
+                                                      index(i * piece));
+                     // Past the end the mask is empty: nothing is accessed.
+                     emitter.emitPiece(tail, i, at, minus(end, at));
+                   }
+                 });
+           emitter.fold(outer);
+         });
+  }
+
+  SweepEmitter &emitter;
+  OpBuilder &b;
+  Location loc;
+  int64_t piece, round, block;
+  bool unrolled;
+};
+
+struct NormVectorizePass
+    : public norm::impl::NormVectorizePassBase<NormVectorizePass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!function->hasAttr(NormDialect::kKernelAttr))
+      return;
+    auto tree = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
+    Attribute schedule = function->getAttr(NormDialect::kScheduleAttr);
+    if (!tree || !schedule) {
+      function->emitError() << "a kernel needs " << NormDialect::kTreeAttr
+                            << " and " << NormDialect::kScheduleAttr
+                            << " to be vectorized; norm-select-schedule "
+                               "attaches them";
+      return signalPassFailure();
+    }
+    SmallVector<linalg::GenericOp> sweeps;
+    function.walk([&](linalg::GenericOp op) { sweeps.push_back(op); });
+    for (linalg::GenericOp sweep : sweeps)
+      if (failed(vectorize(sweep, tree, schedule)))
+        return signalPassFailure();
+  }
+
+  LogicalResult vectorize(linalg::GenericOp op, TreeAttr tree,
+                          Attribute schedule) {
+    IRRewriter rewriter(op);
+    FailureOr<SweepEmitter> emitter =
+        SweepEmitter::create(op, tree, rewriter);
+    if (failed(emitter))
+      return failure();
+    Value row;
+    for (OpOperand &operand : op->getOpOperands())
+      if (op.getMatchingIndexingMap(&operand).getNumResults() == 1)
+        row = operand.get();
+    if (!row)
+      return op->emitOpError("reads and writes no row");
+    OpFoldResult length =
+        tensor::getMixedSizes(rewriter, op.getLoc(), row).front();
+
+    int64_t roundsPerBlock = tree.getRoundsPerFold();
+    bool unrolled = true;
+    if (auto cpu = dyn_cast<CPUScheduleAttr>(schedule)) {
+      unrolled = cpu.getHold() == Hold::Registers;
+      if (failed(shapeForCPU(*emitter, tree, cpu)))
+        return failure();
+    } else if (failed(shapeForGPU(*emitter, tree,
+                                  cast<GPUScheduleAttr>(schedule), length,
+                                  row))) {
+      return failure();
+    }
+    if (unrolled && !getConstantIntValue(length))
+      return op->emitOpError("cannot hold a row of unknown size in registers: "
+                             "schedule field 'hold' must be cache");
+    SmallVector<Value> results =
+        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled).emit(length);
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+
+  static LogicalResult shapeForCPU(SweepEmitter &emitter, TreeAttr tree,
+                                   CPUScheduleAttr schedule) {
+    PieceShape shape;
+    shape.lanes =
+        schedule.getVectorBits() / (emitter.computesInF64() ? 64 : 32);
+    // bf16 comes and goes as even and odd halves of 32 bits. A sum's tree
+    // says which elements meet in a lane; elsewhere there is the choice.
+    bool planar = emitter.hasSums()
+                      ? tree.getPairs()
+                      : emitter.touchesBF16() && !emitter.computesInF64();
+    shape.planes = planar ? 2 : 1;
+    if (!emitter.hasReductions()) {
+      emitter.setShape(shape, schedule.getUnroll());
+      return success();
+    }
+    int64_t round = emitter.hasSums() ? tree.getElementsPerRound()
+                                      : 8 * shape.elements();
+    if (round % shape.elements())
+      return emitter.getOp()->emitOpError()
+             << "cannot realize a tree of " << tree.getLanes()
+             << " lanes: schedule field 'vector_bits' is "
+             << schedule.getVectorBits();
+    emitter.setShape(shape, round / shape.elements());
+    return success();
+  }
+
+  /// One piece is one access of each of the threads that share a row.
+  static LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
+                                   GPUScheduleAttr schedule,
+                                   OpFoldResult length, Value row) {
+    linalg::GenericOp op = emitter.getOp();
+    PieceShape shape;
+    shape.lanes = schedule.getThreadsPerRow() * tree.getGroup();
+    if (tree.getLanes() % shape.lanes)
+      return op->emitOpError()
+             << "cannot realize a tree of " << tree.getLanes()
+             << " positions: schedule field 'threads_per_row' is "
+             << schedule.getThreadsPerRow();
+    std::optional<int64_t> n = getConstantIntValue(length);
+    if (!n || *n > tree.getLanes() * tree.getTerms())
+      return op->emitOpError()
+             << "needs more than " << tree.getTerms()
+             << " terms per position, and totals per thread, which the GPU "
+                "end does not have";
+    emitter.setShape(shape, emitter.hasReductions()
+                                ? tree.getLanes() / shape.lanes
+                                : 1);
+    return success();
+  }
+};
+} // namespace
