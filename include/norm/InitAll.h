@@ -17,6 +17,8 @@
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Pipelines/Pipelines.h"
+#include "norm/Tuning/Passes.h"
 
 namespace mlir::norm {
 
@@ -26,8 +28,12 @@ inline void registerAllDialects(DialectRegistry &registry) {
   registerBufferizableOpInterfaceExternalModels(registry);
 }
 
-/// Makes normc's passes known to textual pipelines.
-inline void registerAllPasses() { registerNormPasses(); }
+/// Makes normc's passes and pipelines known to textual pipelines.
+inline void registerAllPasses() {
+  registerNormPasses();
+  registerNormTuningPasses();
+  registerNormPipelines();
+}
 
 } // namespace mlir::norm
 

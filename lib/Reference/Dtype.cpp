@@ -1,8 +1,8 @@
 //===- Dtype.cpp - element types in software ------------------------------===//
 //
-// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the normc project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
@@ -74,7 +74,7 @@ Parts split(Quad value) {
   parts.negative = bits >> 127;
   int exponent = int(bits >> 112) & 0x7fff;
   parts.significand = bits & ((UInt128(1) << 112) - 1);
-  parts.kind = exponent != 0x7fff      ? Parts::Finite
+  parts.kind = exponent != 0x7fff       ? Parts::Finite
                : parts.significand == 0 ? Parts::Infinite
                                         : Parts::NaN;
   if (exponent == 0)
@@ -250,8 +250,8 @@ double norm::reference::getUlp(Dtype type, Quad value) {
   if (type == Dtype::I8)
     return 1;
   const Format &format = getFormat(type);
-  int exponent = parts.kind == Parts::Infinite ? format.maxExponent()
-                                               : parts.exponent;
+  int exponent =
+      parts.kind == Parts::Infinite ? format.maxExponent() : parts.exponent;
   if (exponent < format.minExponent())
     exponent = format.minExponent();
   if (exponent > format.maxExponent())

@@ -1,8 +1,8 @@
 //===- Reference.cpp - one row in 113-bit arithmetic ----------------------===//
 //
-// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE for license information.
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of the normc project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
+// Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
@@ -16,6 +16,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 using namespace norm::reference;
 
@@ -161,8 +162,7 @@ void RowEvaluator::classify(const RowStatistic &statistic, Quad eps) {
     return set(Domain::Special, "the row has an infinity or a NaN");
   if (eps == 0 && statistic.maxAbs == 0)
     return set(Domain::Special, "the row is zero and so is epsilon");
-  if (statistic.maxAbs * statistic.maxAbs * problem.getK() >=
-      format.maxSquares)
+  if (statistic.maxAbs * statistic.maxAbs * problem.getK() >= format.maxSquares)
     return set(Domain::Outside, "the squares overflow the statistic's type");
   if (statistic.variance + eps < format.minStat)
     return set(Domain::Outside, "statistic + epsilon is too small");
@@ -182,8 +182,8 @@ void RowEvaluator::boundStatistic(const RowStatistic &statistic) {
   expected.rstdBound = relative * expected.rstd;
 }
 
-ExpectedElement
-RowEvaluator::evaluateElement(int64_t i, const RowStatistic &statistic) {
+ExpectedElement RowEvaluator::evaluateElement(int64_t i,
+                                              const RowStatistic &statistic) {
   Quad x = hidden[i];
   Quad gain = 1, bias = 0;
   if (row.weight)
@@ -216,7 +216,7 @@ RowEvaluator::evaluateElement(int64_t i, const RowStatistic &statistic) {
       if (element.low > element.high)
         std::swap(element.low, element.high);
       double step = getUlp(expected.normType, high);
-      element.dense = Quad(high) - low > 1.5 * step;
+      element.dense = isFinite(Quad(high) - low) && high - low > 1.5 * step;
     }
   }
 
@@ -227,8 +227,7 @@ RowEvaluator::evaluateElement(int64_t i, const RowStatistic &statistic) {
   if (magnitude < format.minNormal)
     element.allowance += format.halfSpacing * absolute(gain);
   if (isLayerNorm() && absolute(statistic.mean) < format.minNormal)
-    element.allowance +=
-        format.halfSpacing * expected.rstd * absolute(gain);
+    element.allowance += format.halfSpacing * expected.rstd * absolute(gain);
   if (absolute(element.value) < format.minNormal &&
       getUlp(problem.y, 0) < getUlp(expected.statisticType, 0))
     element.allowance += format.halfSpacing;

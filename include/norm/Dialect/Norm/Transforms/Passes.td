@@ -94,4 +94,12 @@ def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let dependentDialects = ["::mlir::vector::VectorDialect"];
 }
 
+def NormStripAttributesPass : Norm_KernelPass<"norm-strip-attributes"> {
+  let summary = "Remove the dialect's attributes from functions";
+  let description = [{
+    After the last pass that reads them. Stock tools, which do not know the
+    dialect, take the result.
+  }];
+}
+
 #endif // NORM_DIALECT_NORM_TRANSFORMS_PASSES_TD

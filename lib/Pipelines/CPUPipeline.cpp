@@ -1,0 +1,88 @@
+//===- CPUPipeline.cpp ----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From norm operations to the llvm dialect for CPUs.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Pipelines/Pipelines.h"
+#include "norm/Tuning/Passes.h"
+
+using namespace mlir;
+using namespace mlir::norm;
+
+static void addCleanup(OpPassManager &pm) {
+  // cse first: canonicalization before it would keep copies of a tensor to
+  // itself.
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
+}
+
+void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
+                                       const NormCPUPipelineOptions &options) {
+  OpPassManager &kernel = pm.nest<func::FuncOp>();
+  NormSelectSchedulePassOptions select;
+  select.target = options.target;
+  kernel.addPass(createNormSelectSchedulePass(select));
+  kernel.addPass(createNormTileRowsPass());
+  kernel.addPass(createNormDecomposePass());
+  addCleanup(kernel);
+  kernel.addPass(createNormFormSweepsPass());
+  addCleanup(kernel);
+  kernel.addPass(createNormVectorizePass());
+  addCleanup(kernel);
+
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::InferLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  addCleanup(pm);
+  pm.nest<func::FuncOp>().addPass(createNormLowerReductionsPass());
+}
+
+void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
+  pm.nest<func::FuncOp>().addPass(createForallToForLoopPass());
+  pm.addPass(createConvertVectorToSCFPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  addCleanup(pm);
+}
+
+void mlir::norm::buildNormCPUPipeline(OpPassManager &pm,
+                                      const NormCPUPipelineOptions &options) {
+  buildNormRowsPipeline(pm, options);
+  pm.nest<func::FuncOp>().addPass(createNormStripAttributesPass());
+  buildNormConvertToLLVMPipeline(pm);
+}
+
+void mlir::norm::registerNormPipelines() {
+  PassPipelineRegistration<NormCPUPipelineOptions>(
+      "norm-cpu-pipeline",
+      "Lower norm operations and what fuses with them to the llvm dialect for "
+      "a CPU",
+      buildNormCPUPipeline);
+}
