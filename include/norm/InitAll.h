@@ -14,6 +14,7 @@
 #define NORM_INITALL_H
 
 #include "mlir/IR/DialectRegistry.h"
+#include "norm/Codegen/Passes.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
@@ -32,6 +33,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 inline void registerAllPasses() {
   registerNormPasses();
   registerNormTuningPasses();
+  registerNormCodegenPasses();
   registerNormPipelines();
 }
 

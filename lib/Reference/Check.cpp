@@ -6,12 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// |got − ref| against the bound, and what stands for a number where y's type
+// |got - ref| against the bound, and what stands for a number where y's type
 // overflows, saturates or flushes.
 //
 //===----------------------------------------------------------------------===//
 
 #include "norm/Reference/Check.h"
+#include "QuadMath.h"
 
 #include <cmath>
 #include <cstdio>
@@ -21,14 +22,22 @@ using namespace norm::reference;
 
 static const double infinity = std::numeric_limits<double>::infinity();
 
-static bool isNaN(Quad value) { return value != value; }
-static Quad absolute(Quad value) { return value < 0 ? -value : value; }
+/// `value` in units of `ulp`, a power of two. Where f64 is subnormal double has
+/// no digits to spare.
+static double toUlps(Quad value, double ulp) {
+  if (ulp < 0x1p-900)
+    return double(value * 0x1p200) / (ulp * 0x1p200);
+  return double(value) / ulp;
+}
 
-static Verdict makeVerdict(Quad difference, Quad bound, Quad ulp) {
+/// |difference| against `ulps` units of the last place and `allowance`.
+static Verdict makeVerdict(Quad difference, double ulps, Quad allowance,
+                           double ulp) {
   Verdict verdict;
-  verdict.ok = difference <= bound;
-  verdict.used = difference == 0 ? 0 : double(difference / bound);
-  verdict.ulps = ulp == 0 ? 0 : double(difference / ulp);
+  verdict.ulps = toUlps(absolute(difference), ulp);
+  double bound = ulps + toUlps(allowance, ulp);
+  verdict.ok = verdict.ulps <= bound;
+  verdict.used = verdict.ulps == 0 ? 0 : verdict.ulps / bound;
   return verdict;
 }
 
@@ -54,30 +63,32 @@ static Verdict judge(const Expected &expected, Quad allowance, Quad ref,
       type == Dtype::I8 || expected.problem.yOverflow == Overflow::Saturate;
   if (isNaN(ref))
     return std::isnan(got) ? makeMatch() : makeMismatch();
-  bool isMax = std::fabs(got) == getMaxFinite(type) ||
-               (type == Dtype::I8 && got == -128);
-  if (saturates && isMax && (got < 0) == (ref < 0) &&
-      absolute(ref) > std::fabs(got))
+  double limit = type == Dtype::I8 && got < 0 ? 128 : getMaxFinite(type);
+  double magnitude = double(absolute(ref));
+  bool sameSign = (got < 0) == isNegative(ref);
+  if (saturates && std::fabs(got) == limit && sameSign && magnitude > limit)
     return makeMatch();
   // A type without infinity says NaN, of either sign, when it overflows.
   bool overflowed = std::isinf(got) || (std::isnan(got) && !hasInfinity(type));
   if (std::isnan(got) && !overflowed)
     return makeMismatch();
-  bool negative = std::isnan(got) ? ref < 0 : got < 0;
-  if (absolute(ref) == infinity)
-    return overflowed && negative == (ref < 0) ? makeMatch() : makeMismatch();
+  if (std::isnan(got))
+    sameSign = true;
+  if (isInfinity(ref))
+    return overflowed && sameSign ? makeMatch() : makeMismatch();
   if (overflowed && saturates)
     return makeMismatch();
 
   if (expected.tolerance.flushBf16 && type == Dtype::BF16) {
-    if (got == 0 && absolute(ref) - allowance < 0x1p-126)
+    if (got == 0 && magnitude - double(allowance) < 0x1p-126)
       return makeMatch();
     if (got != 0 && std::fabs(got) < 0x1p-126)
       return makeMismatch();
   }
-  Quad value = overflowed ? getOverflowed(expected, ref, negative) : Quad(got);
-  Quad ulp = getUlp(type, ref);
-  return makeVerdict(absolute(value - ref), ulp / 2 + allowance, ulp);
+  Quad value = overflowed
+                   ? getOverflowed(expected, ref, sameSign == isNegative(ref))
+                   : Quad(got);
+  return makeVerdict(value - ref, 0.5, allowance, getUlp(type, ref));
 }
 
 Verdict norm::reference::checkElement(const Expected &expected, int64_t index,
@@ -90,7 +101,7 @@ Verdict norm::reference::checkElement(const Expected &expected, int64_t index,
     return unjudged;
   double got = decode(expected.problem.y, bits);
   Verdict verdict = judge(expected, element.allowance, element.value, got);
-  if (verdict.used == 0 || element.low == element.high)
+  if (verdict.used == 0 || getBits(element.low) == getBits(element.high))
     return verdict;
   if (element.dense && got > element.low && got < element.high)
     return makeMatch();
@@ -111,12 +122,11 @@ static Verdict checkStatistic(const Expected &expected, double got, Quad ref,
   }
   if (isNaN(ref))
     return std::isnan(got) ? makeMatch() : makeMismatch();
-  if (absolute(ref) == infinity)
+  if (isInfinity(ref))
     return got == ref ? makeMatch() : makeMismatch();
   if (!std::isfinite(got))
     return makeMismatch();
-  return makeVerdict(absolute(got - ref), bound,
-                     getUlp(expected.statisticType, ref));
+  return makeVerdict(got - ref, 0, bound, getUlp(expected.statisticType, ref));
 }
 
 Verdict norm::reference::checkRstd(const Expected &expected, double got) {

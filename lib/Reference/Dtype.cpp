@@ -12,8 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Reference/Dtype.h"
+#include "QuadMath.h"
 
-#include <cassert>
 #include <cmath>
 #include <cstring>
 #include <iterator>
@@ -22,8 +22,6 @@
 using namespace norm::reference;
 
 namespace {
-
-using UInt128 = unsigned __int128;
 
 /// A binary format. Patterns above `maxFinite` (sign cleared) are infinity or
 /// NaN.
@@ -58,99 +56,94 @@ constexpr Format formats[] = {
 
 const Format &getFormat(Dtype type) { return formats[int(type)]; }
 
-/// A number as sign, significand and exponent: significand · 2^(exponent −
-/// 112), the significand in [2^112, 2^113) unless the source is subnormal.
-struct Parts {
+enum class Kind { Finite, Infinite, NaN };
+
+/// A number as sign, exponent and significand: significand * 2^(exponent -
+/// FractionBits), the significand in [2^FractionBits, 2^(FractionBits + 1))
+/// unless the number is 0 or a subnormal binary128.
+template <typename UInt, int FractionBits> struct Parts {
   bool negative;
-  enum { Finite, Infinite, NaN } kind;
+  Kind kind;
   int exponent;
-  UInt128 significand;
+  UInt significand;
 };
 
-Parts split(Quad value) {
-  UInt128 bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  Parts parts;
-  parts.negative = bits >> 127;
-  int exponent = int(bits >> 112) & 0x7fff;
-  parts.significand = bits & ((UInt128(1) << 112) - 1);
-  parts.kind = exponent != 0x7fff       ? Parts::Finite
-               : parts.significand == 0 ? Parts::Infinite
-                                        : Parts::NaN;
-  if (exponent == 0)
-    exponent = 1;
+/// Takes the fields of an IEEE format apart.
+template <typename UInt, int FractionBits>
+Parts<UInt, FractionBits> splitBits(UInt bits) {
+  constexpr int exponentBits = int(8 * sizeof(UInt)) - FractionBits - 1;
+  constexpr int special = (1 << exponentBits) - 1, bias = special / 2;
+  Parts<UInt, FractionBits> parts;
+  parts.negative = bits >> (8 * sizeof(UInt) - 1);
+  int exponent = int(bits >> FractionBits) & special;
+  parts.significand = bits & ((UInt(1) << FractionBits) - 1);
+  parts.kind = exponent != special      ? Kind::Finite
+               : parts.significand == 0 ? Kind::Infinite
+                                        : Kind::NaN;
+  if (exponent != 0)
+    parts.significand |= UInt(1) << FractionBits;
   else
-    parts.significand |= UInt128(1) << 112;
-  parts.exponent = exponent - 16383;
+    exponent = 1;
+  parts.exponent = exponent - bias;
   return parts;
 }
 
-Parts split(double value) {
+Parts<UInt128, 112> split(Quad value) {
+  // Its subnormals are below half of any other format's smallest number.
+  return splitBits<UInt128, 112>(getBits(value));
+}
+
+Parts<uint64_t, 52> split(double value) {
   uint64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
-  Parts parts;
-  parts.negative = bits >> 63;
-  int exponent = int(bits >> 52) & 0x7ff;
-  uint64_t fraction = bits & ((uint64_t(1) << 52) - 1);
-  parts.kind = exponent != 0x7ff ? Parts::Finite
-               : fraction == 0   ? Parts::Infinite
-                                 : Parts::NaN;
-  if (exponent == 0) {
-    // Normalized, since the exponent decides where a narrower type rounds.
-    exponent = 1;
-    while (fraction != 0 && !(fraction >> 52)) {
-      fraction <<= 1;
-      --exponent;
-    }
-  } else {
-    fraction |= uint64_t(1) << 52;
-  }
-  parts.exponent = exponent - 1023;
-  parts.significand = UInt128(fraction) << 60;
-  return parts;
+  return splitBits<uint64_t, 52>(bits);
 }
 
 /// significand / 2^shift, to nearest even.
-uint64_t shiftRight(UInt128 significand, int shift) {
-  assert(shift > 0 && "nothing to round");
-  if (shift > 114)
+template <typename UInt> uint64_t shiftRight(UInt significand, int shift) {
+  if (shift <= 0)
+    return uint64_t(significand);
+  // Below half of the last place: the top two bits are never used.
+  if (shift >= int(8 * sizeof(UInt)) - 1)
     return 0;
-  UInt128 kept = significand >> shift;
-  UInt128 rest = significand - (kept << shift);
-  UInt128 half = UInt128(1) << (shift - 1);
-  if (rest > half || (rest == half && (kept & 1)))
-    ++kept;
-  return uint64_t(kept);
+  UInt kept = significand >> shift;
+  UInt rest = significand - (kept << shift);
+  UInt half = UInt(1) << (shift - 1);
+  // No branch: nobody could predict it.
+  bool up = (rest > half) | ((rest == half) & bool(kept & 1));
+  return uint64_t(kept) + up;
 }
 
-uint64_t encodeInteger(const Parts &parts) {
-  if (parts.kind == Parts::NaN)
+template <typename UInt, int FractionBits>
+uint64_t encodeInteger(const Parts<UInt, FractionBits> &parts) {
+  if (parts.kind == Kind::NaN)
     return 0;
-  bool huge = parts.kind == Parts::Infinite || parts.exponent > 7;
+  bool huge = parts.kind == Kind::Infinite || parts.exponent > 7;
   uint64_t magnitude =
-      huge ? 255 : shiftRight(parts.significand, 112 - parts.exponent);
+      huge ? 255 : shiftRight(parts.significand, FractionBits - parts.exponent);
   if (parts.negative)
     return uint8_t(-int(magnitude < 128 ? magnitude : 128));
   return magnitude < 127 ? magnitude : 127;
 }
 
-uint64_t encodeParts(Dtype type, const Parts &parts, Overflow overflow) {
+template <typename UInt, int FractionBits>
+uint64_t encodeParts(Dtype type, const Parts<UInt, FractionBits> &parts,
+                     Overflow overflow) {
   if (type == Dtype::I8)
     return encodeInteger(parts);
   const Format &format = getFormat(type);
-  if (parts.kind == Parts::NaN)
+  if (parts.kind == Kind::NaN)
     return format.nan;
   uint64_t sign = parts.negative ? format.signBit() : 0;
   uint64_t tooLarge = overflow == Overflow::Saturate ? format.maxFinite
                       : format.infinity              ? format.maxFinite + 1
                                                      : format.nan;
-  if (parts.kind == Parts::Infinite ||
-      parts.exponent > format.maxExponent() + 1)
+  if (parts.kind == Kind::Infinite || parts.exponent > format.maxExponent() + 1)
     return sign | tooLarge;
 
   bool subnormal = parts.exponent < format.minExponent();
   int exponent = subnormal ? format.minExponent() : parts.exponent;
-  int shift = exponent - parts.exponent + 112 - format.mantissaBits;
+  int shift = exponent - parts.exponent + FractionBits - format.mantissaBits;
   uint64_t bits = shiftRight(parts.significand, shift);
   // The implicit bit and a carry out of the mantissa both add to the exponent
   // field, which is 0 for subnormals.
@@ -196,6 +189,11 @@ double norm::reference::decode(Dtype type, uint64_t bits) {
     std::memcpy(&value, &bits, sizeof(value));
     return value;
   }
+  if (type == Dtype::F32) {
+    float narrow;
+    std::memcpy(&narrow, &bits, sizeof(narrow));
+    return narrow;
+  }
   const Format &format = getFormat(type);
   bool negative = bits & format.signBit();
   uint64_t magnitude = bits & (format.signBit() - 1);
@@ -224,6 +222,14 @@ uint64_t norm::reference::encode(Dtype type, Quad value, Overflow overflow) {
 }
 
 uint64_t norm::reference::encode(Dtype type, double value, Overflow overflow) {
+  // The commonest case, and one that every host does right.
+  if (type == Dtype::F32 && overflow == Overflow::ToInfinity &&
+      !std::isnan(value)) {
+    float narrow = float(value);
+    uint32_t bits;
+    std::memcpy(&bits, &narrow, sizeof(bits));
+    return bits;
+  }
   return encodeParts(type, split(value), overflow);
 }
 
@@ -244,14 +250,14 @@ double norm::reference::roundTo(Dtype type, double value, bool flushBf16) {
 }
 
 double norm::reference::getUlp(Dtype type, Quad value) {
-  Parts parts = split(value);
-  if (parts.kind == Parts::NaN)
+  auto parts = split(value);
+  if (parts.kind == Kind::NaN)
     return std::numeric_limits<double>::quiet_NaN();
   if (type == Dtype::I8)
     return 1;
   const Format &format = getFormat(type);
   int exponent =
-      parts.kind == Parts::Infinite ? format.maxExponent() : parts.exponent;
+      parts.kind == Kind::Infinite ? format.maxExponent() : parts.exponent;
   if (exponent < format.minExponent())
     exponent = format.minExponent();
   if (exponent > format.maxExponent())
@@ -259,19 +265,46 @@ double norm::reference::getUlp(Dtype type, Quad value) {
   return std::ldexp(1.0, exponent - format.mantissaBits);
 }
 
+// Little-endian hosts only, like every target of the kernels. The sizes are
+// constants, so that memcpy is a move.
+template <typename T> static uint64_t loadAs(const void *base, int64_t index) {
+  T bits;
+  std::memcpy(&bits, static_cast<const char *>(base) + index * sizeof(T),
+              sizeof(T));
+  return bits;
+}
+
+template <typename T>
+static void storeAs(void *base, int64_t index, uint64_t bits) {
+  T narrow = T(bits);
+  std::memcpy(static_cast<char *>(base) + index * sizeof(T), &narrow,
+              sizeof(T));
+}
+
 uint64_t norm::reference::loadBits(Dtype type, const void *base,
                                    int64_t index) {
-  int64_t size = getSize(type);
-  uint64_t bits = 0;
-  // Little-endian hosts only, like every target of the kernels.
-  std::memcpy(&bits, static_cast<const char *>(base) + index * size, size);
-  return bits;
+  switch (getSize(type)) {
+  case 8:
+    return loadAs<uint64_t>(base, index);
+  case 4:
+    return loadAs<uint32_t>(base, index);
+  case 2:
+    return loadAs<uint16_t>(base, index);
+  }
+  return loadAs<uint8_t>(base, index);
 }
 
 void norm::reference::storeBits(Dtype type, void *base, int64_t index,
                                 uint64_t bits) {
-  int64_t size = getSize(type);
-  std::memcpy(static_cast<char *>(base) + index * size, &bits, size);
+  switch (getSize(type)) {
+  case 8:
+    return storeAs<uint64_t>(base, index, bits);
+  case 4:
+    return storeAs<uint32_t>(base, index, bits);
+  case 2:
+    return storeAs<uint16_t>(base, index, bits);
+  }
+  storeAs<uint8_t>(base, index, bits);
 }
 
 bool norm::reference::isSameOrBothNaN(Dtype type, uint64_t a, uint64_t b) {

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Reference/Reference.h"
+#include "QuadMath.h"
 
 #include <cassert>
 #include <cmath>
@@ -21,12 +22,6 @@
 using namespace norm::reference;
 
 namespace {
-
-const Quad infinity = std::numeric_limits<double>::infinity();
-
-bool isNaN(Quad value) { return value != value; }
-Quad absolute(Quad value) { return value < 0 ? -value : value; }
-bool isFinite(Quad value) { return absolute(value) < infinity; }
 
 /// 2^exponent for |exponent| < 16384, by squaring.
 Quad powerOfTwo(int exponent) {
@@ -45,7 +40,7 @@ struct StatisticFormat {
   Quad epsilon;     ///< 2^-23, 2^-52
   Quad halfSpacing; ///< half the distance of subnormal numbers
   double minNormal, maxFinite;
-  Quad maxSquares; ///< domain: k · max x² below it
+  Quad maxSquares; ///< domain: k * max x^2 below it
   Quad minStat;    ///< domain: statistic + eps from it on
 
   explicit StatisticFormat(Dtype type) {
@@ -108,7 +103,8 @@ private:
   void readHidden();
   void classify(const RowStatistic &statistic, Quad eps);
   void boundStatistic(const RowStatistic &statistic);
-  ExpectedElement evaluateElement(int64_t i, const RowStatistic &statistic);
+  ExpectedElement evaluateElement(int64_t i) const;
+  bool isJudgeable(Quad normalized, Quad slack, Quad gain) const;
   /// A weight or bias: rounded to F if it is wider.
   Quad readOperand(Dtype type, const void *data, int64_t i) const {
     double value = load(type, data, i);
@@ -129,6 +125,12 @@ private:
   const Tolerance &tolerance;
   StatisticFormat format;
   std::vector<double> hidden; ///< x, or h after a residual
+  Quad unit = 0;              ///< factor * eps
+  Quad unitRstd = 0;          ///< factor * eps * rstd
+  Quad meanScale = 0;         ///< the part of T/rstd that no element changes
+  /// What subnormal numbers on the way to the mean may cost every normalized
+  /// value; T does not count it.
+  Quad commonSlack = 0;
 };
 
 } // namespace
@@ -182,61 +184,62 @@ void RowEvaluator::boundStatistic(const RowStatistic &statistic) {
   expected.rstdBound = relative * expected.rstd;
 }
 
-ExpectedElement RowEvaluator::evaluateElement(int64_t i,
-                                              const RowStatistic &statistic) {
-  Quad x = hidden[i];
-  Quad gain = 1, bias = 0;
+/// Whether F's range lets an element be judged: its normalized value must not
+/// overflow on the way to a result that does not, and must not be a zero or not
+/// by chance where it meets an infinity.
+bool RowEvaluator::isJudgeable(Quad normalized, Quad slack, Quad gain) const {
+  // Thresholds, for which double is near enough.
+  double magnitude = double(absolute(normalized));
+  double reach = magnitude + double(slack);
+  if (reach >= format.maxFinite && isFinite(normalized))
+    return false;
+  return isFinite(gain) || reach == 0 ||
+         (magnitude > double(slack) && magnitude >= format.minNormal);
+}
+
+ExpectedElement RowEvaluator::evaluateElement(int64_t i) const {
+  Quad x = hidden[i], gain = 1, bias = 0;
   if (row.weight)
     gain = readOperand(problem.weight, row.weight, i) + problem.weightOffset;
   if (row.bias)
     bias = readOperand(problem.bias, row.bias, i);
   auto finish = [&](Quad normalized) {
-    Quad value = normalized * gain;
+    Quad value = row.weight ? normalized * gain : normalized;
     return row.bias ? value + bias : value;
   };
 
-  Quad normalized = (isLayerNorm() ? x - statistic.mean : x) * expected.rstd;
-  Quad unit = tolerance.factor * format.epsilon;
-  Quad scale = absolute(x);
-  if (isLayerNorm())
-    scale += tolerance.meanFactor * statistic.meanAbs;
-  Quad slack = unit * scale * expected.rstd;
+  Quad normalized = (isLayerNorm() ? x - expected.mean : x) * expected.rstd;
+  Quad scale = isLayerNorm() ? absolute(x) + meanScale : absolute(x);
+  Quad slack = unitRstd * scale + commonSlack;
+  double magnitude = std::fabs(double(normalized));
+  if (magnitude < format.minNormal && magnitude != 0)
+    slack += format.halfSpacing;
 
   ExpectedElement element;
-  element.value = element.low = element.high = finish(normalized);
   if (problem.cast == Cast::BeforeWeight) {
     auto round = [&](Quad value) {
       return roundTo(expected.normType, value, tolerance.flushBf16);
     };
-    element.value = element.low = element.high = finish(round(normalized));
     double low = round(normalized - slack), high = round(normalized + slack);
-    if (low < high) {
-      element.low = finish(low);
-      element.high = finish(high);
-      if (element.low > element.high)
-        std::swap(element.low, element.high);
-      double step = getUlp(expected.normType, high);
-      element.dense = isFinite(Quad(high) - low) && high - low > 1.5 * step;
-    }
+    element.value = finish(round(normalized));
+    element.low = low < high ? finish(low) : element.value;
+    element.high = low < high ? finish(high) : element.value;
+    if (isNegative(gain))
+      std::swap(element.low, element.high);
+    double step = getUlp(expected.normType, high);
+    element.dense = std::isfinite(high - low) && high - low > 1.5 * step;
+  } else {
+    element.value = element.low = element.high = finish(normalized);
   }
 
-  Quad magnitude = absolute(normalized);
-  element.allowance = slack * absolute(gain) + unit * absolute(bias);
-  // An exact bound must also count what F's subnormals lose: at the normalized
-  // value, at the mean, and at the result where y is finer than F.
-  if (magnitude < format.minNormal)
-    element.allowance += format.halfSpacing * absolute(gain);
-  if (isLayerNorm() && absolute(statistic.mean) < format.minNormal)
-    element.allowance += format.halfSpacing * expected.rstd * absolute(gain);
-  if (absolute(element.value) < format.minNormal &&
-      getUlp(problem.y, 0) < getUlp(expected.statisticType, 0))
+  element.allowance = row.weight ? slack * absolute(gain) : slack;
+  if (row.bias)
+    element.allowance += unit * absolute(bias);
+  // The last rounding is y's, but for a y finer than F also F's.
+  if (problem.y == Dtype::F64 && expected.statisticType != Dtype::F64 &&
+      std::fabs(double(element.value)) < format.minNormal)
     element.allowance += format.halfSpacing;
-  element.allowance += getFlushedMean() * expected.rstd * absolute(gain);
-
-  bool overflows = magnitude + slack >= format.maxFinite && isFinite(magnitude);
-  bool uncertainZero = !isFinite(gain) && magnitude + slack > 0 &&
-                       (magnitude <= slack || magnitude < format.minNormal);
-  element.judged = !overflows && !uncertainZero;
+  element.judged = isJudgeable(normalized, slack, gain);
   return element;
 }
 
@@ -251,9 +254,15 @@ void RowEvaluator::run() {
                       : 1 / (squareRoot(statistic.variance) + eps);
   classify(statistic, eps);
   boundStatistic(statistic);
+  unit = tolerance.factor * format.epsilon;
+  unitRstd = unit * expected.rstd;
+  meanScale = tolerance.meanFactor * statistic.meanAbs;
+  commonSlack = getFlushedMean() * expected.rstd;
+  if (isLayerNorm() && absolute(statistic.mean) < format.minNormal)
+    commonSlack += format.halfSpacing * expected.rstd;
   expected.elements.reserve(problem.n);
   for (int64_t i = 0; i < problem.n; ++i)
-    expected.elements.push_back(evaluateElement(i, statistic));
+    expected.elements.push_back(evaluateElement(i));
 }
 
 Dtype norm::reference::getNormType(const Problem &problem, const Row &row) {
@@ -280,7 +289,7 @@ Expected norm::reference::evaluate(const Problem &problem, const Row &row,
 }
 
 Quad norm::reference::squareRoot(Quad value) {
-  if (value == 0 || isNaN(value) || value == infinity)
+  if (value == 0 || isNaN(value) || (isInfinity(value) && value > 0))
     return value;
   if (value < 0)
     return std::numeric_limits<double>::quiet_NaN();

@@ -16,7 +16,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <cstring>
+#include <type_traits>
+#include <utility>
 
 using namespace norm::oracle;
 using namespace norm::reference;
@@ -64,17 +65,17 @@ float dotStep(float acc, float a, float b) {
   return dropSubnormal(result);
 }
 
-/// rmsnorm: a ← fma(x, x, a).
+/// rmsnorm: a <- fma(x, x, a).
 template <typename F> struct SquareTerm {
   F operator()(F acc, F x) const { return std::fma(x, x, acc); }
 };
 
-/// layernorm, first sweep: a ← a + x.
+/// layernorm, first sweep: a <- a + x.
 template <typename F> struct SumTerm {
   F operator()(F acc, F x) const { return acc + x; }
 };
 
-/// layernorm, second sweep: d = x − mean, a ← fma(d, d, a).
+/// layernorm, second sweep: d = x - mean, a <- fma(d, d, a).
 template <typename F> struct DeviationTerm {
   F mean;
   F operator()(F acc, F x) const {
@@ -182,12 +183,12 @@ F sumGPU(const std::vector<F> &x, int64_t k, GPUShape shape, Term term) {
 // Scalar end
 //===----------------------------------------------------------------------===//
 
-/// CPU: F(total · f64(1/k)), one product, then rounded.
+/// CPU: F(total * f64(1/k)), one product, then rounded.
 template <typename F> F divideCPU(double total, int64_t k) {
   return F(total * (1.0 / double(k)));
 }
 
-/// GPU: fma(s, i, s·j), i = f32(1/k), j = f32(1/k − i).
+/// GPU: fma(s, i, s * j), i = f32(1/k), j = f32(1/k - i).
 float divideGPU(float s, int64_t k) {
   Quad reciprocal = Quad(1) / Quad(k);
   float i = float(roundTo(Dtype::F32, reciprocal));
@@ -195,7 +196,7 @@ float divideGPU(float s, int64_t k) {
   return std::fma(s, i, s * j);
 }
 
-/// GPU, f64: s · f64(1/k).
+/// GPU, f64: s * f64(1/k).
 double divideGPU(double s, int64_t k) { return s * (1.0 / double(k)); }
 
 //===----------------------------------------------------------------------===//
@@ -282,8 +283,8 @@ template <typename F> F RowProgram<F>::computeStatistic() {
   return computeMeanOf(DeviationTerm<F>{mean});
 }
 
-/// y = (x·rstd)·(w + offset), layernorm (x − mean)·rstd; with a bias the last
-/// step is fma(n, w + offset, b).
+/// y = (x * rstd) * (w + offset), layernorm (x - mean) * rstd; with a bias the
+/// last step is fma(n, w + offset, b).
 template <typename F> void RowProgram<F>::writeOutput(F rstd) {
   bool flush = flushesBF16(level);
   result.y.resize(problem.n * getSize(problem.y));

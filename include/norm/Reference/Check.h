@@ -35,7 +35,7 @@ Verdict checkElement(const Expected &expected, int64_t index, uint64_t got);
 
 /// Judge the statistics. rstd of rmsnorm: 8 eps relative; of layernorm, for
 /// which the contract has no number: 8 eps and half the square of what the
-/// mean's bound does to the variance; mean: 12 eps · mean|x|.
+/// mean's bound does to the variance; mean: 12 eps * mean|x|.
 Verdict checkRstd(const Expected &expected, double got);
 Verdict checkMean(const Expected &expected, double got);
 

@@ -66,7 +66,7 @@ Dtype getStatisticType(const Problem &problem, const Row &row);
 
 /// What rounding errors a check allows; see contract 1.
 struct Tolerance {
-  double factor = 4;     ///< times eps · T
+  double factor = 4;     ///< times eps * T
   double meanFactor = 1; ///< of mean|x| in layernorm's T
   /// Set for levels with avx512_bf16: every rounding to bf16 takes
   /// |v| < 2^-126 to zero, and layernorm's sum of a bf16 row drops subnormals.
@@ -91,7 +91,7 @@ struct ExpectedElement {
   /// With cast = before_weight and a tie nearby: the ends of what rounding to
   /// x's type can lead to. Equal to `value` otherwise.
   Quad low, high;
-  /// factor · eps · T, and what subnormal intermediates of F may lose.
+  /// factor * eps * T, and what subnormal intermediates of F may lose.
   Quad allowance;
   /// Everything between low and high counts, not the ends alone: more than one
   /// tie is near.

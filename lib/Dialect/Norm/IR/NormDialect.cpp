@@ -66,8 +66,11 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
   if (name == kScheduleAttr)
     return expect(isa<CPUScheduleAttr, GPUScheduleAttr>(value),
                   "a #norm.cpu_schedule or #norm.gpu_schedule");
+  if (name == kOperandsAttr)
+    return expect(isa<ArrayAttr>(value), "an array");
   return op->emitError() << "unknown attribute '" << name
                          << "'; the norm dialect has " << kKernelAttr << ", "
                          << kTargetAttr << ", " << kTreeAttr << ", "
-                         << kScheduleAttr << " and " << kScheduleSourceAttr;
+                         << kScheduleAttr << ", " << kScheduleSourceAttr
+                         << " and " << kOperandsAttr;
 }

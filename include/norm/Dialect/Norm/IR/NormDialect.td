@@ -37,6 +37,7 @@ def Norm_Dialect : Dialect {
     | `norm.tree` | `#norm.tree` | the order in which a row is summed; belongs to the problem |
     | `norm.schedule` | `#norm.cpu_schedule` or `#norm.gpu_schedule` | the mapping; changes no bit of a result |
     | `norm.schedule_source` | string | where the schedule comes from |
+    | `norm.operands` | array | the fields of the C interface that the arguments stand for |
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
@@ -51,6 +52,7 @@ def Norm_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kScheduleAttr = "norm.schedule";
     static constexpr ::llvm::StringLiteral kScheduleSourceAttr =
         "norm.schedule_source";
+    static constexpr ::llvm::StringLiteral kOperandsAttr = "norm.operands";
   }];
 }
 
