@@ -15,10 +15,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "norm/Codegen/RowRange.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "norm/Codegen/Passes.h"
+#include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 
 #include <cstddef>
@@ -34,8 +34,12 @@ using namespace mlir::norm;
 static const RowField rowFields[] = {
 #define FIELD(name)                                                            \
   {#name, offsetof(normc_rows, name), offsetof(normc_rows, name##_stride)}
-    FIELD(x), FIELD(residual), FIELD(weight),
-    FIELD(bias), FIELD(y), FIELD(residual_out),
+    FIELD(x),
+    FIELD(residual),
+    FIELD(weight),
+    FIELD(bias),
+    FIELD(y),
+    FIELD(residual_out),
 #undef FIELD
     // One element per row, contiguous.
     {"rstd", offsetof(normc_rows, rstd), 0},
@@ -81,16 +85,16 @@ public:
     for (const Operand &operand : loaded)
       if (operand.perRow && operand.rank == 1)
         perRow = LLVM::OrOp::create(b, loc, perRow, operand.innerStride);
-    Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq,
-                                        perRow, constant(0));
+    Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, perRow,
+                                        constant(0));
 
     Block *head = entry.addBlock(), *run = entry.addBlock(),
           *done = entry.addBlock();
     Value row = head->addArgument(i64, loc);
     LLVM::BrOp::create(b, loc, begin, head);
     b.setInsertionPointToStart(head);
-    Value more = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, row,
-                                      end);
+    Value more =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, row, end);
     LLVM::CondBrOp::create(b, loc, more, run, done);
 
     b.setInsertionPointToStart(run);
@@ -142,11 +146,11 @@ private:
              << "norm.operands must name fields of normc_rows with rank and "
                 "bytes, got "
              << description;
-    Operand operand{rank.getInt(), bytes.getInt(), field->stride != 0, {}, {},
-                    {}};
+    Operand operand{
+        rank.getInt(), bytes.getInt(), field->stride != 0, {}, {}, {}};
     bool scalar = operand.rank == 0;
-    operand.base = load(scalar ? Type(b.getF64Type()) : Type(pointer),
-                        field->offset);
+    operand.base =
+        load(scalar ? Type(b.getF64Type()) : Type(pointer), field->offset);
     if (operand.perRow) {
       operand.outerStride = loadInteger(field->stride);
       operand.innerStride = loadInteger(field->stride + 8);
@@ -198,8 +202,8 @@ struct NormEmitRowRangePass
       if (function->hasAttr(NormDialect::kOperandsAttr))
         kernels.push_back(function);
     for (LLVM::LLVMFuncOp kernel : kernels)
-      if (failed(Emitter(kernel,
-                         kernel->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr))
+      if (failed(Emitter(kernel, kernel->getAttrOfType<ArrayAttr>(
+                                     NormDialect::kOperandsAttr))
                      .run()))
         return signalPassFailure();
   }

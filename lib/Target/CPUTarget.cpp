@@ -34,8 +34,7 @@ static constexpr LevelInfo levels[] = {
     {CPULevel::X86_64, "x86-64", 128, "x86-64", ""},
     {CPULevel::X86_64_v3, "x86-64-v3", 256, "x86-64-v3", ""},
     // Without the preference LLVM splits 512-bit vectors on some CPUs.
-    {CPULevel::X86_64_v4, "x86-64-v4", 512, "x86-64-v4",
-     "-prefer-256-bit"},
+    {CPULevel::X86_64_v4, "x86-64-v4", 512, "x86-64-v4", "-prefer-256-bit"},
     {CPULevel::X86_64_v4_BF16, "x86-64-v4-bf16", 512, "x86-64-v4",
      "+avx512bf16,-prefer-256-bit"},
     {CPULevel::AArch64, "aarch64", 128, "generic", ""},
@@ -65,8 +64,7 @@ static std::string getTriple(CPULevel level) {
 }
 
 /// The highest level whose features are all among `features`.
-static CPULevel
-levelOf(llvm::function_ref<bool(llvm::StringRef)> has) {
+static CPULevel levelOf(llvm::function_ref<bool(llvm::StringRef)> has) {
   auto hasAll = [&](std::initializer_list<llvm::StringRef> names) {
     return llvm::all_of(names, has);
   };
@@ -90,9 +88,8 @@ llvm::Expected<CPUTarget> mlir::norm::resolveCPUTarget(llvm::StringRef name) {
     // What the machine has may be less than its CPU's name says (a hypervisor
     // can mask features): the level is taken from the features themselves.
     llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-    CPULevel level = levelOf([&](llvm::StringRef feature) {
-      return features.lookup(feature);
-    });
+    CPULevel level = levelOf(
+        [&](llvm::StringRef feature) { return features.lookup(feature); });
     llvm::SmallVector<llvm::StringRef> byName;
     llvm::StringRef cpu = llvm::sys::getHostCPUName();
     if (llvm::X86::parseArchX86(cpu) != llvm::X86::CK_None) {

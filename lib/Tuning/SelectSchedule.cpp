@@ -24,8 +24,8 @@ using namespace mlir::norm;
 TreeAttr mlir::norm::getCPUTree(FloatType xType, CPULevel level) {
   // Eight accumulators, sixteen where vdpbf16ps and its latency want them.
   bool dot = xType.isBF16() && level == CPULevel::X86_64_v4_BF16;
-  int64_t lanes = dot ? 256
-                      : 8 * getVectorBits(level) / (xType.isF64() ? 64 : 32);
+  int64_t lanes =
+      dot ? 256 : 8 * getVectorBits(level) / (xType.isF64() ? 64 : 32);
   return TreeAttr::get(xType.getContext(), TreeOrder::Halving, lanes,
                        /*group=*/1, /*pairs=*/xType.isBF16(), /*terms=*/16,
                        /*bf16_dot=*/dot);
@@ -58,8 +58,8 @@ struct NormSelectSchedulePass
     SmallVector<NormOpInterface> ops;
     function.walk([&](NormOpInterface op) { ops.push_back(op); });
     if (ops.size() != 1) {
-      function->emitError() << "a kernel must have one norm operation, got "
-                            << ops.size();
+      function->emitError()
+          << "a kernel must have one norm operation, got " << ops.size();
       return signalPassFailure();
     }
     NormOpInterface op = ops.front();
@@ -76,9 +76,9 @@ struct NormSelectSchedulePass
     TreeAttr tree = getCPUTree(xType, resolved->level);
     auto given = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
     if (given && given != tree) {
-      function->emitError() << "the tree belongs to the problem: for x of "
-                            << xType << " on " << resolved->name << " it is "
-                            << tree << ", got " << given;
+      function->emitError()
+          << "the tree belongs to the problem: for x of " << xType << " on "
+          << resolved->name << " it is " << tree << ", got " << given;
       return signalPassFailure();
     }
     Builder b(&getContext());

@@ -22,8 +22,7 @@ namespace mlir::norm {
 struct NormCPUPipelineOptions
     : public PassPipelineOptions<NormCPUPipelineOptions> {
   PassOptions::Option<std::string> target{
-      *this, "target",
-      llvm::cl::desc("CPU level or CPU name, or host"),
+      *this, "target", llvm::cl::desc("CPU level or CPU name, or host"),
       llvm::cl::init("host")};
 };
 

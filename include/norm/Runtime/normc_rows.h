@@ -1,4 +1,5 @@
-/*===- normc_rows.h - Arguments of a CPU kernel ---------------------*- C -*-===*\
+/*===- normc_rows.h - Arguments of a CPU kernel ---------------------*- C
+-*-===*\
 |*                                                                            *|
 |* Part of the normc project, under the Apache License v2.0 with LLVM         *|
 |* Exceptions. See LICENSE for license information.                           *|

@@ -76,9 +76,9 @@ private:
 
   bool onGPU() {
     auto function = op->getParentOfType<FunctionOpInterface>();
-    auto tree = function ? function->getAttrOfType<TreeAttr>(
-                               NormDialect::kTreeAttr)
-                         : TreeAttr();
+    auto tree = function
+                    ? function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr)
+                    : TreeAttr();
     return tree && tree.getOrder() == TreeOrder::Neighbours;
   }
 
@@ -97,8 +97,8 @@ private:
       reciprocal = constant(f64, 1.0 / static_cast<double>(*size));
       return;
     }
-    Value integer = arith::IndexCastOp::create(b, loc, b.getI64Type(),
-                                               cast<Value>(k));
+    Value integer =
+        arith::IndexCastOp::create(b, loc, b.getI64Type(), cast<Value>(k));
     Value size = arith::SIToFPOp::create(b, loc, f64, integer);
     reciprocal = arith::DivFOp::create(b, loc, constant(f64, 1.0), size);
   }
@@ -124,8 +124,7 @@ private:
   }
 
   Value emptyStatistic(Type element) {
-    SmallVector<OpFoldResult> sizes =
-        tensor::getMixedSizes(b, loc, op.getX());
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, op.getX());
     sizes.pop_back();
     return tensor::EmptyOp::create(b, loc, sizes, element);
   }
@@ -135,9 +134,9 @@ private:
   Value sum(Value x, Value mean) {
     bool squares = !op.isCentered() || mean;
     FloatType f64 = b.getF64Type();
-    Value init = linalg::FillOp::create(b, loc, constant(f64, 0.0),
-                                        emptyStatistic(f64))
-                     .getResult(0);
+    Value init =
+        linalg::FillOp::create(b, loc, constant(f64, 0.0), emptyStatistic(f64))
+            .getResult(0);
     SmallVector<Value> inputs = {x};
     SmallVector<AffineMap> maps = {rowMap()};
     if (mean) {
@@ -168,8 +167,7 @@ private:
   }
 
   /// sum / k in the compute type, then `scalar` of it, for each row.
-  Value finish(Value sum, Value init,
-               function_ref<Value(Value)> scalar) {
+  Value finish(Value sum, Value init, function_ref<Value(Value)> scalar) {
     if (!init)
       init = emptyStatistic(compute);
     SmallVector<AffineMap> maps(

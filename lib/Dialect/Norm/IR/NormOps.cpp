@@ -62,8 +62,8 @@ static void printEpsilon(OpAsmPrinter &printer, Operation *,
     return;
   }
   char buffer[64];
-  auto end = std::to_chars(buffer, buffer + sizeof(buffer),
-                           epsilon.convertToDouble());
+  auto end =
+      std::to_chars(buffer, buffer + sizeof(buffer), epsilon.convertToDouble());
   StringRef text(buffer, end.ptr - buffer);
   // A float literal of MLIR has a point.
   auto [mantissa, exponent] = text.split('e');
@@ -75,8 +75,8 @@ static void printEpsilon(OpAsmPrinter &printer, Operation *,
 }
 
 #define GET_OP_CLASSES
-#include "norm/Dialect/Norm/IR/NormOps.cpp.inc"
 #include "norm/Dialect/Norm/IR/NormInterfaces.cpp.inc"
+#include "norm/Dialect/Norm/IR/NormOps.cpp.inc"
 
 //===----------------------------------------------------------------------===//
 // Verification
@@ -96,7 +96,8 @@ static LogicalResult verifyParameter(Operation *op, StringRef name,
   auto fail = [&]() {
     return op->emitOpError()
            << name << " must have shape N or leading dimensions that broadcast "
-           << "against those of x: " << name << " is " << type << ", x is " << x;
+           << "against those of x: " << name << " is " << type << ", x is "
+           << x;
   };
   if (type.getRank() < 1 || type.getRank() > x.getRank() ||
       !compatible(type.getShape().back(), x.getShape().back()))
@@ -119,13 +120,13 @@ static LogicalResult verifyStatistic(NormOpInterface op, StringRef name,
   for (auto [extent, xExtent] : llvm::zip(type.getShape(), outer))
     sameShape &= compatible(extent, xExtent);
   if (!sameShape)
-    return op->emitOpError() << name << " must have x's shape without the last "
-                             << "dimension: " << name << " is " << type
-                             << ", x is " << x;
+    return op->emitOpError()
+           << name << " must have x's shape without the last "
+           << "dimension: " << name << " is " << type << ", x is " << x;
   if (type.getElementType() != op.getComputeType())
-    return op->emitOpError() << name << " must be of " << op.getComputeType()
-                             << " where x is of " << x.getElementType()
-                             << ", got " << type;
+    return op->emitOpError()
+           << name << " must be of " << op.getComputeType() << " where x is of "
+           << x.getElementType() << ", got " << type;
   return success();
 }
 
@@ -140,8 +141,8 @@ static LogicalResult verifyNorm(NormOpInterface op) {
   for (auto [a, b] : llvm::zip(x.getShape(), y.getShape()))
     sameShape &= compatible(a, b);
   if (!sameShape)
-    return op->emitOpError() << "y must have x's shape: y is " << y
-                             << ", x is " << x;
+    return op->emitOpError()
+           << "y must have x's shape: y is " << y << ", x is " << x;
   if (failed(verifyParameter(op, "weight", x, op.getWeight())) ||
       failed(verifyParameter(op, "bias", x, op.getBias())) ||
       failed(verifyStatistic(op, "rstd", x, op.getRstd())) ||
@@ -159,15 +160,15 @@ static LogicalResult verifyNorm(NormOpInterface op) {
   auto destination = cast<DestinationStyleOpInterface>(op.getOperation());
   size_t inits = destination.getNumDpsInits();
   if (op->getNumResults() != (onTensors ? inits : 0))
-    return op->emitOpError() << "must have " << (onTensors ? inits : 0)
-                             << " results, one per tensor in outs, got "
-                             << op->getNumResults();
+    return op->emitOpError()
+           << "must have " << (onTensors ? inits : 0)
+           << " results, one per tensor in outs, got " << op->getNumResults();
   for (auto [init, result] :
        llvm::zip(destination.getDpsInits(), op->getResults()))
     if (init.getType() != result.getType())
-      return op->emitOpError() << "result type " << result.getType()
-                               << " must be that of its destination, "
-                               << init.getType();
+      return op->emitOpError()
+             << "result type " << result.getType()
+             << " must be that of its destination, " << init.getType();
 
   if (op.getEpsilon().has_value() == static_cast<bool>(op.getEpsilonValue()))
     return op->emitOpError()
@@ -175,8 +176,8 @@ static LogicalResult verifyNorm(NormOpInterface op) {
   if (auto epsilon = op.getEpsilon(); epsilon && !epsilon->isFinite())
     return op->emitOpError() << "epsilon must be finite";
   if (op.getWeightOffset() > 1)
-    return op->emitOpError() << "weight_offset must be 0 or 1, got "
-                             << op.getWeightOffset();
+    return op->emitOpError()
+           << "weight_offset must be 0 or 1, got " << op.getWeightOffset();
   if (op.getWeightOffset() == 1 && !op.getWeight())
     return op->emitOpError() << "weight_offset needs a weight";
   if (auto k = op.getPartialSize()) {
@@ -260,12 +261,12 @@ static void eraseOperandGroup(Operation *op, unsigned group) {
   auto attribute = cast<DenseI32ArrayAttr>(
       op->getInherentAttr("operandSegmentSizes").value());
   SmallVector<int32_t> segments(attribute.asArrayRef());
-  unsigned index = std::accumulate(segments.begin(), segments.begin() + group, 0);
+  unsigned index =
+      std::accumulate(segments.begin(), segments.begin() + group, 0);
   segments[group] = 0;
   op->eraseOperand(index);
-  op->setInherentAttr(
-      StringAttr::get(op->getContext(), "operandSegmentSizes"),
-      DenseI32ArrayAttr::get(op->getContext(), segments));
+  op->setInherentAttr(StringAttr::get(op->getContext(), "operandSegmentSizes"),
+                      DenseI32ArrayAttr::get(op->getContext(), segments));
 }
 
 namespace {
@@ -278,9 +279,8 @@ struct FoldTensorCast : OpInterfaceRewritePattern<NormOpInterface> {
     if (!tensor::hasFoldableTensorCastOperand(op))
       return rewriter.notifyMatchFailure(op, "no cast to fold");
     SmallVector<Type> types(op->getResultTypes());
-    SmallVector<Value> operands =
-        tensor::getUpdatedOperandsAfterCastOpFolding(
-            cast<DestinationStyleOpInterface>(op.getOperation()), types);
+    SmallVector<Value> operands = tensor::getUpdatedOperandsAfterCastOpFolding(
+        cast<DestinationStyleOpInterface>(op.getOperation()), types);
     Operation *folded = clone(rewriter, op, types, operands);
     SmallVector<Value> results;
     for (auto [before, after] :

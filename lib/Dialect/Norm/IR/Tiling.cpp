@@ -78,8 +78,8 @@ static Value sliceOperand(OpBuilder &b, Location loc, Value value,
       offsets.drop_back(drop).take_back(type.getRank()));
   SmallVector<OpFoldResult> sliceSizes(
       sizes.drop_back(drop).take_back(type.getRank()));
-  for (auto [index, extent] : llvm::enumerate(type.getShape().drop_back(
-           drop == 0 && type.getRank() > 0 ? 1 : 0)))
+  for (auto [index, extent] : llvm::enumerate(
+           type.getShape().drop_back(drop == 0 && type.getRank() > 0 ? 1 : 0)))
     if (drop == 0 && extent == 1)
       sliceOffsets[index] = b.getIndexAttr(0);
   SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
@@ -102,9 +102,8 @@ static FailureOr<TilingResult> tile(NormOpInterface op, OpBuilder &b,
   for (OpOperand &operand : op->getOpOperands()) {
     Value value = operand.get();
     if (isa<ShapedType>(value.getType())) {
-      bool isStatistic =
-          destination.isDpsInit(&operand) &&
-          destination.getDpsInitOperand(0) != &operand;
+      bool isStatistic = destination.isDpsInit(&operand) &&
+                         destination.getDpsInitOperand(0) != &operand;
       value = sliceOperand(b, loc, value, offsets, sizes, isStatistic);
       slices.push_back(value.getDefiningOp());
     }

@@ -52,8 +52,8 @@ struct NormBufferizable
         return failure();
       operands.push_back(*buffer);
     }
-    SmallVector<Value> inits(ArrayRef<Value>(operands).take_back(
-        destination.getNumDpsInits()));
+    SmallVector<Value> inits(
+        ArrayRef<Value>(operands).take_back(destination.getNumDpsInits()));
     clone(rewriter, op, /*newResultTypes=*/TypeRange(), operands);
     replaceOpWithBufferizedValues(rewriter, op, inits);
     return success();
@@ -82,9 +82,9 @@ struct NormRuntimeVerifiable
         if (!type.isDynamicDim(i) &&
             (type.getDimSize(i) == 1 || !xType.isDynamicDim(xDim)))
           continue;
-        Value equal = arith::CmpIOp::create(
-            b, loc, arith::CmpIPredicate::eq, extent(value, i),
-            extent(normOp.getX(), xDim));
+        Value equal = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                            extent(value, i),
+                                            extent(normOp.getX(), xDim));
         std::string text = ("dimension " + Twine(i) + " of " + name +
                             " differs from dimension " + Twine(xDim) + " of x")
                                .str();
@@ -96,8 +96,7 @@ struct NormRuntimeVerifiable
     for (auto [value, name] : {std::pair(normOp.getWeight(), "weight"),
                                std::pair(normOp.getBias(), "bias")})
       if (value)
-        check(value, name,
-              rank - cast<ShapedType>(value.getType()).getRank());
+        check(value, name, rank - cast<ShapedType>(value.getType()).getRank());
     for (auto [value, name] : {std::pair(normOp.getRstd(), "rstd"),
                                std::pair(normOp.getMean(), "mean")})
       if (value)

@@ -95,8 +95,8 @@ private:
         bool isReduction = isRowOp(op) && !isRow(result);
         if (isReduction || (isOutput && isRow(result))) {
           targets.push_back(result);
-          maxLevel = std::max(maxLevel,
-                              levelOf(result) - (isReduction ? 1 : 0));
+          maxLevel =
+              std::max(maxLevel, levelOf(result) - (isReduction ? 1 : 0));
         }
       }
     return success();
@@ -107,9 +107,9 @@ private:
       return op->emitOpError("must be on tensors to be part of a sweep");
     unsigned loops = op.getNumLoops();
     if (loops != rowLoops && loops + 1 != rowLoops)
-      return op->emitOpError() << "is neither on a row nor on its statistics: "
-                               << "it has " << loops << " loops, a row has "
-                               << rowLoops;
+      return op->emitOpError()
+             << "is neither on a row nor on its statistics: "
+             << "it has " << loops << " loops, a row has " << rowLoops;
     SmallVector<int64_t> ranges = op.getStaticLoopRanges();
     for (int64_t range : ArrayRef(ranges).take_front(rowLoops - 1))
       if (range != 1)
@@ -132,8 +132,8 @@ private:
 
   bool isRowOperand(OpOperand &operand) const {
     auto op = cast<LinalgOp>(operand.getOwner());
-    return isRowOp(op) && op.getMatchingIndexingMap(&operand)
-                              .isFunctionOfDim(rowLoops - 1);
+    return isRowOp(op) &&
+           op.getMatchingIndexingMap(&operand).isFunctionOfDim(rowLoops - 1);
   }
 
   bool isRow(OpResult result) const {
@@ -257,8 +257,7 @@ private:
       cloneBody(op, mapping);
       for (OpResult each : op->getResults())
         scalars[each] = mapping.lookupOrDefault(
-            op.getBlock()->getTerminator()->getOperand(
-                each.getResultNumber()));
+            op.getBlock()->getTerminator()->getOperand(each.getResultNumber()));
       scalar = scalars[result];
     } else {
       Value zero = arith::ConstantIndexOp::create(b, loc, 0);
@@ -341,8 +340,7 @@ private:
     cloneBody(op, mapping);
     for (OpResult result : op->getResults())
       elements[result] = mapping.lookupOrDefault(
-          op.getBlock()->getTerminator()->getOperand(
-              result.getResultNumber()));
+          op.getBlock()->getTerminator()->getOperand(result.getResultNumber()));
   }
 
   LogicalResult emitSweep(ArrayRef<OpResult> results) {
@@ -352,8 +350,8 @@ private:
     std::optional<OpFoldResult> length = lengthOf(results.front());
     llvm::SetVector<Value> rows;
     for (OpResult result : results)
-      if (failed(collectInputs(cast<LinalgOp>(result.getOwner()), result,
-                               rows)))
+      if (failed(
+              collectInputs(cast<LinalgOp>(result.getOwner()), result, rows)))
         return failure();
 
     MLIRContext *context = b.getContext();
@@ -380,8 +378,8 @@ private:
       inits.push_back(tensor::FromElementsOp::create(b, loc, type, start));
       maps.push_back(scalarMap);
     }
-    SmallVector<Type> types = llvm::map_to_vector(
-        inits, [](Value init) { return init.getType(); });
+    SmallVector<Type> types =
+        llvm::map_to_vector(inits, [](Value init) { return init.getType(); });
     auto sweep = linalg::GenericOp::create(
         b, loc, types, inputs, inits, maps, iterator,
         [&](OpBuilder &nested, Location, ValueRange arguments) {

@@ -29,8 +29,7 @@ struct NormLowerReductionsPass
     if (!function->hasAttr(NormDialect::kKernelAttr))
       return;
     SmallVector<vector::ReductionOp> reductions;
-    function.walk(
-        [&](vector::ReductionOp op) { reductions.push_back(op); });
+    function.walk([&](vector::ReductionOp op) { reductions.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (vector::ReductionOp op : reductions) {
       int64_t width = op.getSourceVectorType().getNumElements();
@@ -47,8 +46,8 @@ struct NormLowerReductionsPass
             rewriter, loc, value, int64_t(0), half, int64_t(1));
         Value high = vector::ExtractStridedSliceOp::create(
             rewriter, loc, value, half, half, int64_t(1));
-        value = vector::makeArithReduction(rewriter, loc, op.getKind(), low,
-                                           high);
+        value =
+            vector::makeArithReduction(rewriter, loc, op.getKind(), low, high);
       }
       rewriter.replaceOpWithNewOp<vector::ExtractOp>(op, value, int64_t(0));
     }

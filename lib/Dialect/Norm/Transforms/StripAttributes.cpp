@@ -25,10 +25,9 @@ struct NormStripAttributesPass
     : public norm::impl::NormStripAttributesPassBase<NormStripAttributesPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    for (StringRef name :
-         {NormDialect::kKernelAttr, NormDialect::kTargetAttr,
-          NormDialect::kTreeAttr, NormDialect::kScheduleAttr,
-          NormDialect::kScheduleSourceAttr})
+    for (StringRef name : {NormDialect::kKernelAttr, NormDialect::kTargetAttr,
+                           NormDialect::kTreeAttr, NormDialect::kScheduleAttr,
+                           NormDialect::kScheduleSourceAttr})
       function->removeAttr(name);
   }
 };

@@ -39,8 +39,8 @@ FailureOr<SweepEmitter> SweepEmitter::create(linalg::GenericOp op,
     return op->emitOpError("is no sweep: it has ")
            << op.getNumLoops() << " loops; norm-form-sweeps comes first";
   for (OpOperand &init : op.getDpsInitsMutable()) {
-    unsigned number = cast<OpResult>(op.getTiedOpResult(&init))
-                          .getResultNumber();
+    unsigned number =
+        cast<OpResult>(op.getTiedOpResult(&init)).getResultNumber();
     if (op.getMatchingIndexingMap(&init).getNumResults() == 1)
       emitter.rowResults.push_back(number);
     else if (failed(emitter.addReduction(number)))
@@ -92,8 +92,8 @@ LogicalResult SweepEmitter::addReduction(unsigned result) {
     if (!kind || *kind == vector::CombiningKind::MUL)
       return refuse();
     reduction.kind = *kind;
-    reduction.terms = {combiner->getOperand(
-        combiner->getOperand(0) == accumulator ? 1 : 0)};
+    reduction.terms = {
+        combiner->getOperand(combiner->getOperand(0) == accumulator ? 1 : 0)};
   }
   if (reduction.isSum() && isa<FloatType>(reduction.laneType)) {
     if (!reduction.laneType.isF32() && !reduction.laneType.isF64())
@@ -210,12 +210,14 @@ Value SweepEmitter::combine(const RowReduction &reduction, Value lhs,
 bool SweepEmitter::paddingIsNeutral(const RowReduction &reduction) {
   if (!reduction.isSum())
     return false;
-  return llvm::any_of(reduction.terms, [](Value term) {
-    while (isa_and_present<arith::ExtFOp, arith::TruncFOp>(
-        term.getDefiningOp()))
-      term = term.getDefiningOp()->getOperand(0);
-    return isa<BlockArgument>(term);
-  }) && (reduction.isFma ? reduction.terms[0] == reduction.terms[1] : true);
+  return llvm::any_of(reduction.terms,
+                      [](Value term) {
+                        while (isa_and_present<arith::ExtFOp, arith::TruncFOp>(
+                            term.getDefiningOp()))
+                          term = term.getDefiningOp()->getOperand(0);
+                        return isa<BlockArgument>(term);
+                      }) &&
+         (reduction.isFma ? reduction.terms[0] == reduction.terms[1] : true);
 }
 
 void SweepEmitter::emitPiece(SweepState &state, unsigned piece,
@@ -258,15 +260,14 @@ void SweepEmitter::emitPiece(SweepState &state, unsigned piece,
           lanes ? lanes
                 : neutral(reduction,
                           VectorType::get(shape.lanes, reduction.laneType));
-      Value after =
-          reduction.isFma
-              ? math::FmaOp::create(b, loc, terms[0][plane], terms[1][plane],
-                                    before)
-                    .getResult()
-              : combine(reduction, before, terms[0][plane]);
+      Value after = reduction.isFma
+                        ? math::FmaOp::create(b, loc, terms[0][plane],
+                                              terms[1][plane], before)
+                              .getResult()
+                        : combine(reduction, before, terms[0][plane]);
       if (select)
-        after = arith::SelectOp::create(b, loc, planeMasks[plane], after,
-                                        before);
+        after =
+            arith::SelectOp::create(b, loc, planeMasks[plane], after, before);
       lanes = after;
     }
   }
@@ -279,8 +280,7 @@ SweepEmitter::Planes SweepEmitter::read(Value row) {
   Location loc = op.getLoc();
   Type element = getElementTypeOrSelf(row.getType());
   auto type = VectorType::get(shape.elements(), element);
-  Value padding =
-      arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
+  Value padding = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
   Value index = getValueOrCreateConstantIndexOp(b, loc, offset);
   AffineMap map = AffineMap::getMultiDimIdentityMap(1, b.getContext());
   auto read = vector::TransferReadOp::create(
@@ -299,10 +299,9 @@ void SweepEmitter::write(Value &row, ArrayRef<Value> vectors) {
     value = vector::InterleaveOp::create(b, loc, vectors[0], vectors[1]);
   Value index = getValueOrCreateConstantIndexOp(b, loc, offset);
   AffineMap map = AffineMap::getMultiDimIdentityMap(1, b.getContext());
-  row = vector::TransferWriteOp::create(b, loc, value, row, ValueRange{index},
-                                        AffineMapAttr::get(map),
-                                        mask ? mask : Value(),
-                                        b.getBoolArrayAttr({true}))
+  row = vector::TransferWriteOp::create(
+            b, loc, value, row, ValueRange{index}, AffineMapAttr::get(map),
+            mask ? mask : Value(), b.getBoolArrayAttr({true}))
             .getResult();
 }
 
@@ -320,8 +319,8 @@ const SweepEmitter::Planes &SweepEmitter::evaluate(Value value) {
     if (op.isDpsInit(&operand)) {
       // A destination whose old content is read.
       unsigned result = number - op.getNumDpsInputs();
-      source = current->rows[llvm::find(rowResults, result) -
-                             rowResults.begin()];
+      source =
+          current->rows[llvm::find(rowResults, result) - rowResults.begin()];
     }
     auto type = dyn_cast<RankedTensorType>(source.getType());
     if (!type)
@@ -340,8 +339,7 @@ const SweepEmitter::Planes &SweepEmitter::evaluate(Value value) {
       auto splat = [&](int64_t number) -> Value {
         return arith::ConstantOp::create(
             b, loc,
-            DenseElementsAttr::get(type,
-                                   Attribute(b.getIndexAttr(number))));
+            DenseElementsAttr::get(type, Attribute(b.getIndexAttr(number))));
       };
       if (shape.planes == 2) {
         step = arith::MulIOp::create(b, loc, step, splat(2));

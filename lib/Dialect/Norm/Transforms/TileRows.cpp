@@ -49,8 +49,8 @@ struct NormTileRowsPass
     SmallVector<NormOpInterface> ops;
     function.walk([&](NormOpInterface op) { ops.push_back(op); });
     if (ops.size() != 1) {
-      function->emitError() << "a kernel must have one norm operation, got "
-                            << ops.size();
+      function->emitError()
+          << "a kernel must have one norm operation, got " << ops.size();
       return signalPassFailure();
     }
     if (failed(tile(ops.front())))

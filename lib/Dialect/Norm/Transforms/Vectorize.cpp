@@ -97,8 +97,8 @@ private:
     bool lanes = emitter.hasReductions();
     if (count > 1 && !unrolled) {
       Value from = getValueOrCreateConstantIndexOp(b, loc, base);
-      Value to = getValueOrCreateConstantIndexOp(
-          b, loc, advance(base, count * round));
+      Value to =
+          getValueOrCreateConstantIndexOp(b, loc, advance(base, count * round));
       loop(state, from, to, round, lanes,
            [&](SweepState &inner, Value position) {
              emitRound(inner, position, round);
@@ -150,8 +150,8 @@ private:
              function_ref<void(SweepState &)> body) {
     if (carryLanes)
       emitter.materializeLanes(state);
-    Value any = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, from,
-                                      to);
+    Value any =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, from, to);
     SmallVector<Value> values = SweepEmitter::flatten(state, carryLanes);
     auto choice = scf::IfOp::create(b, loc, TypeRange(ValueRange(values)), any,
                                     /*addElseBlock=*/true);
@@ -167,9 +167,7 @@ private:
     SweepEmitter::unflatten(state, choice.getResults(), carryLanes);
   }
 
-  Value minus(Value a, Value c) {
-    return arith::SubIOp::create(b, loc, a, c);
-  }
+  Value minus(Value a, Value c) { return arith::SubIOp::create(b, loc, a, c); }
 
   void emitDynamic(SweepState &state, Value n) {
     if (!emitter.hasReductions()) {
@@ -192,24 +190,22 @@ private:
          [&](SweepState &outer, Value start) {
            emitter.clearLanes(outer);
            Value left = minus(n, start);
-           Value length =
-               arith::MinUIOp::create(b, loc, left, index(block));
+           Value length = arith::MinUIOp::create(b, loc, left, index(block));
            Value end = arith::AddIOp::create(b, loc, start, length);
-           Value whole = arith::AddIOp::create(b, loc, start,
-                                               roundDown(length, round));
+           Value whole =
+               arith::AddIOp::create(b, loc, start, roundDown(length, round));
            loop(outer, start, whole, round, /*carryLanes=*/true,
                 [&](SweepState &inner, Value position) {
                   emitRound(inner, position, round);
                 });
-           ifAny(outer, whole, end, /*carryLanes=*/true,
-                 [&](SweepState &tail) {
-                   for (int64_t i = 0; i < round / piece; ++i) {
-                     Value at = arith::AddIOp::create(b, loc, whole,
-                                                      index(i * piece));
-                     // Past the end the mask is empty: nothing is accessed.
-                     emitter.emitPiece(tail, i, at, minus(end, at));
-                   }
-                 });
+           ifAny(outer, whole, end, /*carryLanes=*/true, [&](SweepState &tail) {
+             for (int64_t i = 0; i < round / piece; ++i) {
+               Value at =
+                   arith::AddIOp::create(b, loc, whole, index(i * piece));
+               // Past the end the mask is empty: nothing is accessed.
+               emitter.emitPiece(tail, i, at, minus(end, at));
+             }
+           });
            emitter.fold(outer);
          });
   }
@@ -246,8 +242,7 @@ struct NormVectorizePass
   LogicalResult vectorize(linalg::GenericOp op, TreeAttr tree,
                           Attribute schedule) {
     IRRewriter rewriter(op);
-    FailureOr<SweepEmitter> emitter =
-        SweepEmitter::create(op, tree, rewriter);
+    FailureOr<SweepEmitter> emitter = SweepEmitter::create(op, tree, rewriter);
     if (failed(emitter))
       return failure();
     Value row;
@@ -294,8 +289,8 @@ struct NormVectorizePass
       emitter.setShape(shape, schedule.getUnroll());
       return success();
     }
-    int64_t round = emitter.hasSums() ? tree.getElementsPerRound()
-                                      : 8 * shape.elements();
+    int64_t round =
+        emitter.hasSums() ? tree.getElementsPerRound() : 8 * shape.elements();
     if (round % shape.elements())
       return emitter.getOp()->emitOpError()
              << "cannot realize a tree of " << tree.getLanes()
@@ -323,9 +318,8 @@ struct NormVectorizePass
              << "needs more than " << tree.getTerms()
              << " terms per position, and totals per thread, which the GPU "
                 "end does not have";
-    emitter.setShape(shape, emitter.hasReductions()
-                                ? tree.getLanes() / shape.lanes
-                                : 1);
+    emitter.setShape(
+        shape, emitter.hasReductions() ? tree.getLanes() / shape.lanes : 1);
     return success();
   }
 };

@@ -32,13 +32,13 @@ def NormOpInterface : OpInterface<"NormOpInterface"> {
     InterfaceMethod<"destination of y", "::mlir::Value", "getY">,
     InterfaceMethod<"destination of rstd, or null", "::mlir::Value", "getRstd">,
     InterfaceMethod<"destination of mean, or null", "::mlir::Value", "getMean",
-      (ins), [{ return {}; }]>,
+      (ins), [{}], [{ return {}; }]>,
     InterfaceMethod<"", "::mlir::norm::EpsPlacement", "getEpsPlacement">,
     InterfaceMethod<"", "::mlir::norm::Cast", "getCast">,
     InterfaceMethod<"0 or 1, added to the weight in f32", "uint64_t",
       "getWeightOffset">,
     InterfaceMethod<"elements of the row in the statistic, or nothing for all",
-      "std::optional<uint64_t>", "getPartialSize", (ins), [{ return {}; }]>,
+      "std::optional<uint64_t>", "getPartialSize", (ins), [{}], [{ return {}; }]>,
     InterfaceMethod<"whether the mean is subtracted", "bool", "isCentered">,
   ];
   let extraSharedClassDeclaration = [{
