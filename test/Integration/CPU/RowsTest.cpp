@@ -22,9 +22,12 @@
 extern "C" {
 void rmsnorm_f32_n4096(const normc_rows *, int64_t, int64_t);
 void rmsnorm_f32_any(const normc_rows *, int64_t, int64_t);
+void rmsnorm_f64_any(const normc_rows *, int64_t, int64_t);
+void layernorm_f32_any(const normc_rows *, int64_t, int64_t);
 }
 
 using norm::oracle::GuardedBuffer;
+namespace ref = norm::reference;
 
 namespace {
 class RowsTest : public testing::Test {
@@ -38,17 +41,19 @@ protected:
 
 /// Calls `kernel` on `rows` rows of `n` elements, row by row and all at once,
 /// and compares both with the oracle.
-static void check(normc_kernel kernel, int64_t n, int64_t rows) {
-  namespace ref = norm::reference;
-  size_t bytes = static_cast<size_t>(n) * rows * sizeof(float);
-  GuardedBuffer x(bytes), w(n * sizeof(float)), y(bytes),
-      rstd(rows * sizeof(float));
+template <typename T>
+static void check(normc_kernel kernel, int64_t n, int64_t rows,
+                  ref::Op op = ref::Op::RMSNorm) {
+  constexpr ref::Dtype dtype =
+      sizeof(T) == 8 ? ref::Dtype::F64 : ref::Dtype::F32;
+  size_t bytes = static_cast<size_t>(n) * rows * sizeof(T);
+  GuardedBuffer x(bytes), w(n * sizeof(T)), y(bytes), rstd(rows * sizeof(T));
   std::mt19937 random(static_cast<unsigned>(n));
-  std::normal_distribution<float> normal;
+  std::normal_distribution<T> normal;
   for (int64_t i = 0; i < n * rows; ++i)
-    x.as<float>()[i] = normal(random);
+    x.as<T>()[i] = normal(random);
   for (int64_t i = 0; i < n; ++i)
-    w.as<float>()[i] = normal(random);
+    w.as<T>()[i] = normal(random);
 
   normc_rows a = {};
   a.struct_size = sizeof(a);
@@ -62,31 +67,29 @@ static void check(normc_kernel kernel, int64_t n, int64_t rows) {
   a.epsilon = 1e-6;
 
   ref::Problem problem;
-  problem.op = ref::Op::RMSNorm;
-  problem.x = problem.y = ref::Dtype::F32;
-  problem.weight = ref::Dtype::F32;
+  problem.op = op;
+  problem.x = problem.y = dtype;
+  problem.weight = dtype;
   problem.n = n;
   problem.epsilon = a.epsilon;
   for (bool whole : {true, false}) {
     std::memset(y.data(), 0xff, bytes);
-    std::memset(rstd.data(), 0xff, rows * sizeof(float));
+    std::memset(rstd.data(), 0xff, rows * sizeof(T));
     if (whole)
       kernel(&a, 0, rows);
     for (int64_t row = 0; !whole && row < rows; ++row)
       kernel(&a, row, row + 1);
     for (int64_t row = 0; row < rows; ++row) {
       ref::Row operands = {};
-      operands.x = x.as<float>() + row * n;
+      operands.x = x.as<T>() + row * n;
       operands.weight = w.data();
       auto want = norm::oracle::evaluateTree(problem, operands,
                                              norm::oracle::Level::X86_64_V3);
       ASSERT_TRUE(want.has_value());
-      uint32_t got;
-      std::memcpy(&got, rstd.as<float>() + row, sizeof(got));
-      EXPECT_EQ(got, static_cast<uint32_t>(want->rstdBits))
-          << "rstd of row " << row << ", n = " << n;
-      EXPECT_EQ(norm::oracle::findMismatch(ref::Dtype::F32,
-                                           y.as<float>() + row * n,
+      uint64_t got = 0; // little endian
+      std::memcpy(&got, rstd.as<T>() + row, sizeof(T));
+      EXPECT_EQ(got, want->rstdBits) << "rstd of row " << row << ", n = " << n;
+      EXPECT_EQ(norm::oracle::findMismatch(dtype, y.as<T>() + row * n,
                                            want->y.data(), n),
                 -1)
           << "y of row " << row << ", n = " << n;
@@ -96,13 +99,26 @@ static void check(normc_kernel kernel, int64_t n, int64_t rows) {
 
 TEST_F(RowsTest, Exact) {
   for (int64_t rows : {1, 2, 7})
-    check(rmsnorm_f32_n4096, 4096, rows);
+    check<float>(rmsnorm_f32_n4096, 4096, rows);
 }
 
+static const int64_t sizes[] = {1,    2,    3,    7,    8,    31,
+                                33,   64,   128,  769,  1023, 1025,
+                                4095, 4096, 4097, 8199, 65536};
+
 TEST_F(RowsTest, AnyN) {
-  for (int64_t n : {1, 2, 3, 7, 8, 31, 33, 64, 128, 769, 1023, 1025, 4095, 4096,
-                    4097, 8199, 65536})
-    check(rmsnorm_f32_any, n, 3);
+  for (int64_t n : sizes)
+    check<float>(rmsnorm_f32_any, n, 3);
+}
+
+TEST_F(RowsTest, Double) {
+  for (int64_t n : sizes)
+    check<double>(rmsnorm_f64_any, n, 3);
+}
+
+TEST_F(RowsTest, LayerNorm) {
+  for (int64_t n : sizes)
+    check<float>(layernorm_f32_any, n, 3, ref::Op::LayerNorm);
 }
 
 TEST_F(RowsTest, NoRowsIsNoAccess) {

@@ -232,11 +232,37 @@ struct NormVectorizePass
                                "attaches them";
       return signalPassFailure();
     }
+    if (auto cpu = dyn_cast<CPUScheduleAttr>(schedule);
+        cpu && failed(verifySchedule(function, cpu)))
+      return signalPassFailure();
     SmallVector<linalg::GenericOp> sweeps;
     function.walk([&](linalg::GenericOp op) { sweeps.push_back(op); });
     for (linalg::GenericOp sweep : sweeps)
       if (failed(vectorize(sweep, tree, schedule)))
         return signalPassFailure();
+  }
+
+  /// A schedule is obeyed or refused, never ignored.
+  static LogicalResult verifySchedule(func::FuncOp function,
+                                      CPUScheduleAttr schedule) {
+    auto refuse = [&](StringRef field, StringRef accepted) {
+      return function->emitError()
+             << "cannot obey " << schedule << ": schedule field '" << field
+             << "' must be " << accepted;
+    };
+    if (schedule.getRowGroup() != 1)
+      return refuse("row_group", "1");
+    if (schedule.getWeight() != WeightHold::Reload)
+      return refuse("weight", "reload");
+    if (schedule.getPrefetch() != Prefetch::None)
+      return refuse("prefetch", "none");
+    if (schedule.getStore() != StoreKind::Regular)
+      return refuse("store", "regular");
+    if (schedule.getTail() != Tail::Mask)
+      return refuse("tail", "mask");
+    if (schedule.getOverlap() != Overlap::None)
+      return refuse("overlap", "none");
+    return success();
   }
 
   LogicalResult vectorize(linalg::GenericOp op, TreeAttr tree,
