@@ -19,6 +19,7 @@
 #include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
+#include "norm/Target/Passes.h"
 #include "norm/Tuning/Passes.h"
 
 namespace mlir::norm {
@@ -33,6 +34,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 inline void registerAllPasses() {
   registerNormPasses();
   registerNormTuningPasses();
+  registerNormTargetPasses();
   registerNormCodegenPasses();
   registerNormPipelines();
 }

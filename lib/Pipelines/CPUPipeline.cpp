@@ -19,6 +19,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
+#include "norm/Target/Passes.h"
 #include "norm/Tuning/Passes.h"
 
 using namespace mlir;
@@ -53,6 +54,7 @@ void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   addCleanup(pm);
   pm.nest<func::FuncOp>().addPass(createNormLowerReductionsPass());
+  pm.nest<func::FuncOp>().addPass(createNormExpandBF16Pass());
 }
 
 void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
