@@ -1,9 +1,8 @@
-//===- normc_runtime.h - what stands between a caller and a kernel -*- C
-//-*-===//
+//===- normc_runtime.h - Between caller and kernel -------------- -*- C -*-===//
 //
 // Part of the normc project, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE for license information. SPDX-License-Identifier:
-// Apache-2.0 WITH LLVM-exception
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //

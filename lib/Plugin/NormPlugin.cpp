@@ -1,0 +1,27 @@
+//===- NormPlugin.cpp -----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The dialect, passes and pipelines as a plugin of stock mlir-opt.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Config/mlir-config.h"
+#include "mlir/Tools/Plugins/DialectPlugin.h"
+#include "norm/InitAll.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/Compiler.h"
+
+extern "C" LLVM_ATTRIBUTE_VISIBILITY_DEFAULT
+    LLVM_ATTRIBUTE_WEAK mlir::DialectPluginLibraryInfo
+    mlirGetDialectPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "NormPlugin", LLVM_VERSION_STRING,
+          [](mlir::DialectRegistry *registry) {
+            mlir::norm::registerAllDialects(*registry);
+            mlir::norm::registerAllPasses();
+          }};
+}

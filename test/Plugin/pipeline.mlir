@@ -1,0 +1,14 @@
+// Stock mlir-opt with the plugin lowers to the llvm dialect.
+// RUN: mlir-opt --load-dialect-plugin=%plugin %s \
+// RUN:   --pass-pipeline='builtin.module(norm-cpu-pipeline{target=x86-64-v3})' \
+// RUN:   | FileCheck %s
+
+// CHECK: llvm.func @kernel
+// CHECK-NOT: norm.
+// CHECK: llvm.intr.fma
+func.func @kernel(%x: tensor<4x64xf32>, %y: tensor<4x64xf32>) -> tensor<4x64xf32>
+    attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<4x64xf32> epsilon(1.0e-06)
+         outs(%y : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
+}
