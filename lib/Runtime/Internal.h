@@ -58,6 +58,7 @@ struct normc_call {
   int dims;
   int64_t size[NORMC_MAX_DIMS];
   struct normc_operand operand[NORMC_OPERANDS];
+  int present[NORMC_OPERANDS], operands; ///< those with a tensor, ascending
   /// Whole structs in place of a caller's shorter or longer ones.
   struct normc_kernel_info own_info;
   struct normc_args own_args;
@@ -78,6 +79,7 @@ struct normc_nest {
 struct normc_text {
   char *data;
   size_t capacity, length;
+  const char *prefix; ///< stands before the first text, with ": "; may be null
 };
 
 /// Starts an empty message.
@@ -98,9 +100,24 @@ enum normc_status normc_validate(const struct normc_kernel_info *info,
                                  struct normc_call *call,
                                  struct normc_text *text);
 
+/// Fills what depends on strides and addresses; the shapes are judged already.
+enum normc_status normc_check_layout(struct normc_call *call,
+                                     struct normc_text *text);
+
 /// Judges the memory that a call's operands share, after all else is checked.
 enum normc_status normc_check_overlap(const struct normc_call *call,
                                       struct normc_text *text);
+
+/// Whether the kernel writes this operand, and whether it has one element per
+/// row instead of a row.
+static inline int normc_is_output(int operand) { return operand >= NORMC_Y; }
+static inline int normc_is_per_row(int operand) {
+  return operand >= NORMC_SCALE_OUT;
+}
+
+/// Writes an error and returns its status.
+#define NORMC_FAIL(text, status, ...)                                          \
+  (normc_text_add(text, __VA_ARGS__), (status))
 
 /// Orders and collapses the rows of a checked call; cannot fail.
 void normc_collapse(const struct normc_call *call, struct normc_nest *nest);

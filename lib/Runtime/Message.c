@@ -19,6 +19,7 @@ void normc_text_begin(struct normc_text *text, char *data, size_t capacity) {
   text->data = data;
   text->capacity = data ? capacity : 0;
   text->length = 0;
+  text->prefix = NULL;
   if (text->capacity)
     data[0] = '\0';
 }
@@ -93,6 +94,10 @@ static void addDtype(struct normc_text *text, const struct normc_dtype *dtype) {
 }
 
 void normc_text_add(struct normc_text *text, const char *format, ...) {
+  if (!text->length && text->prefix) {
+    addString(text, text->prefix);
+    addString(text, ": ");
+  }
   va_list arguments;
   va_start(arguments, format);
   for (; *format; ++format) {

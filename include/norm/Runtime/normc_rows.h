@@ -1,14 +1,13 @@
-/*===- normc_rows.h - Arguments of a CPU kernel ---------------------*- C
--*-===*\
-|*                                                                            *|
-|* Part of the normc project, under the Apache License v2.0 with LLVM         *|
-|* Exceptions. See LICENSE for license information.                           *|
-|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
-|*                                                                            *|
+/*===- normc_rows.h - Arguments of a CPU kernel -------------------*- C -*-===*\
+|*
+|* Part of the normc project, under the Apache License v2.0 with LLVM
+|* Exceptions. See LICENSE for license information.
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+|*
 |*===----------------------------------------------------------------------===*|
-|*                                                                            *|
-|* What every CPU kernel takes: operands and strides, shared by all threads.  *|
-|*                                                                            *|
+|*
+|* What every CPU kernel takes: operands and strides, shared by all threads.
+|*
 \*===----------------------------------------------------------------------===*/
 
 #ifndef NORMC_ROWS_H
@@ -17,11 +16,12 @@
 #include <stdint.h>
 
 /* Row r is (r / inner, r % inner); strides are (outer, inner) in elements, of
- * any sign for inputs, 0 repeats. The n elements of a row are contiguous. A
- * matrix has inner = 1 and its row stride in stride[0], or inner = rows and its
- * row stride in stride[1]. Absent operands are null; pointers are aligned to
- * their element. rstd and mean are f32, f64 where x is f64, element r. New
- * fields are appended; struct_size says which are there. */
+ * any sign for inputs, 0 repeats. The n elements of a row are contiguous. Give
+ * a matrix inner = rows and its row stride in stride[1]: a kernel works on runs
+ * of rows of one outer index, so with inner = 1 each row is a run. Absent
+ * operands are null; pointers are aligned to their element. rstd and mean are
+ * f32, f64 where x is f64, element r. New fields are appended; struct_size says
+ * which are there. */
 struct normc_rows {
   uint32_t struct_size, flags;
   const void *x, *residual, *weight, *bias, *scale;

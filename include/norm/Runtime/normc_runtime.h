@@ -256,9 +256,9 @@ struct normc_parallel {
 #define NORMC_TASK_BYTES 65536
 
 /// Checks as `normc_check` does, then runs the kernel over all rows: in the
-/// calling thread if `parallel` is null or less than two tasks are worth it.
-/// Without rows (M = 0) no kernel runs. On failure nothing but `message` is
-/// written.
+/// calling thread if `parallel` or its `run` is null or less than two tasks are
+/// worth it. Without rows (M = 0) no kernel runs. On failure nothing but
+/// `message` is written.
 NORMC_API enum normc_status normc_run(const struct normc_kernel_info *info,
                                       const struct normc_args *args,
                                       const struct normc_parallel *parallel,
