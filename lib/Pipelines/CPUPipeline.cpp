@@ -54,7 +54,7 @@ void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   addCleanup(pm);
   pm.nest<func::FuncOp>().addPass(createNormLowerReductionsPass());
-  pm.nest<func::FuncOp>().addPass(createNormExpandBF16Pass());
+  pm.nest<func::FuncOp>().addPass(createNormLowerBF16Pass());
 }
 
 void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
@@ -71,6 +71,7 @@ void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createNormAccessBF16AsIntegersPass());
   addCleanup(pm);
 }
 

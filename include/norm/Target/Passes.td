@@ -15,16 +15,33 @@
 
 include "mlir/Pass/PassBase.td"
 
-def NormExpandBF16Pass : Pass<"norm-expand-bf16", "::mlir::func::FuncOp"> {
-  let summary = "Round f32 to bf16 by integer arithmetic where a CPU must";
+def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
+  let summary = "Give bf16 the forms that x86 has";
   let description = [{
-    Before: `arith.truncf` from f32 to bf16 in a kernel. After, for a target
-    without avx512_bf16: additions and shifts on the f32 bits, to nearest even,
-    subnormals kept and NaNs quieted. (LLVM calls a function that libgcc may
-    lack; upstream's `arith-expand` selects NaN on i16, which LLVM takes apart
-    into scalar compares.) A target with the instruction keeps the operation.
+    Before: a kernel's bf16 rows are taken apart into even and odd planes
+    (`vector.deinterleave`), widened by `arith.extf`, rounded by `arith.truncf`
+    and joined by `vector.interleave`. After: planes are widened by a shift and
+    a mask of 32-bit lanes and, without avx512_bf16, rounded there to nearest
+    even, subnormals kept and NaNs quieted. With avx512_bf16 rounding stays an
+    `arith.truncf`, and under a tree with `bf16_dot` two terms of a lane become
+    `vdpbf16ps`.
+
+    (LLVM would call a function to round, which libgcc may lack; upstream's
+    `arith-expand` selects NaN on i16, which LLVM takes apart into scalar
+    compares.)
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def NormAccessBF16AsIntegersPass : Pass<"norm-access-bf16-as-integers"> {
+  let summary = "Load and store masked bf16 vectors as integers";
+  let description = [{
+    In the llvm dialect. LLVM's code for a masked access of bf16 without
+    AVX-512 goes through f32 and back, and so through a library function.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // NORM_TARGET_PASSES_TD

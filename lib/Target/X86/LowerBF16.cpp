@@ -1,0 +1,283 @@
+//===- LowerBF16.cpp ------------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// bf16 in the forms that x86 has. Stage 5 speaks of even and odd planes; here
+// they become shifts and masks of 32-bit lanes, or the instructions of
+// avx512_bf16.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/Target/CPUTarget.h"
+#include "norm/Target/Passes.h"
+
+namespace mlir::norm {
+#define GEN_PASS_DEF_NORMLOWERBF16PASS
+#define GEN_PASS_DEF_NORMACCESSBF16ASINTEGERSPASS
+#include "norm/Target/Passes.h.inc"
+} // namespace mlir::norm
+
+using namespace mlir;
+using namespace mlir::norm;
+
+/// `type`'s shape, if it has one, with another element type.
+static Type withElement(Type type, Type element) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.clone(element);
+  return element;
+}
+
+static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+namespace {
+class BF16Lowering {
+public:
+  BF16Lowering(func::FuncOp function, bool hasInstructions)
+      : function(function), b(function.getContext()),
+        hasInstructions(hasInstructions) {}
+
+  void run(bool dot) {
+    if (dot)
+      forEach<math::FmaOp, arith::AddFOp>([&](Operation *op) { formDot(op); });
+    eraseDead();
+    forEach<arith::ExtFOp>([&](arith::ExtFOp op) { widen(op); });
+    if (!hasInstructions) {
+      forEach<vector::InterleaveOp>(
+          [&](vector::InterleaveOp op) { narrowPlanes(op); });
+      eraseDead();
+      forEach<arith::TruncFOp>([&](arith::TruncFOp op) { narrow(op); });
+    }
+    eraseDead();
+  }
+
+private:
+  template <typename... OpTys, typename Body> void forEach(Body body) {
+    SmallVector<Operation *> ops;
+    function.walk([&](Operation *op) {
+      if (isa<OpTys...>(op))
+        ops.push_back(op);
+    });
+    // Users first: what they made dead is left alone.
+    for (Operation *op : llvm::reverse(ops)) {
+      b.setInsertionPoint(op);
+      loc = op->getLoc();
+      if constexpr (sizeof...(OpTys) == 1)
+        body(cast<OpTys...>(op));
+      else
+        body(op);
+    }
+  }
+
+  void eraseDead() {
+    SmallVector<Operation *> ops;
+    function.walk([&](Operation *op) { ops.push_back(op); });
+    for (Operation *op : llvm::reverse(ops))
+      if (isa<arith::ArithDialect, vector::VectorDialect, math::MathDialect>(
+              op->getDialect()) &&
+          isOpTriviallyDead(op))
+        b.eraseOp(op);
+  }
+
+  Value splat(Type type, int32_t number) {
+    TypedAttr attribute = b.getI32IntegerAttr(number);
+    if (auto vector = dyn_cast<VectorType>(type))
+      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
+    return arith::ConstantOp::create(b, loc, attribute);
+  }
+
+  /// The bf16 plane that `value` widens, or null.
+  static Value widened(Value value) {
+    auto extension = value.getDefiningOp<arith::ExtFOp>();
+    return extension && isBF16(extension.getIn().getType()) ? extension.getIn()
+                                                            : Value();
+  }
+
+  /// The vector of which `even` and `odd` are the planes.
+  Value interleaved(Value even, Value odd) {
+    auto parts = even.getDefiningOp<vector::DeinterleaveOp>();
+    if (parts && parts.getRes1() == even && parts.getRes2() == odd)
+      return parts.getSource();
+    return vector::InterleaveOp::create(b, loc, even, odd);
+  }
+
+  /// even term after odd term of one accumulator -> vdpbf16ps.
+  void formDot(Operation *op) {
+    auto type = dyn_cast<VectorType>(op->getResult(0).getType());
+    if (!type || type.getNumElements() != 16 || !type.getElementType().isF32())
+      return;
+    Value accumulator, even, odd;
+    bool square = isa<math::FmaOp>(op);
+    if (square) {
+      auto second = cast<math::FmaOp>(op);
+      auto first = second.getC().getDefiningOp<math::FmaOp>();
+      if (!first || second.getA() != second.getB() ||
+          first.getA() != first.getB())
+        return;
+      even = widened(second.getA());
+      odd = widened(first.getA());
+      accumulator = first.getC();
+    } else {
+      auto second = cast<arith::AddFOp>(op);
+      auto first = second.getLhs().getDefiningOp<arith::AddFOp>();
+      if (!first)
+        return;
+      even = widened(second.getRhs());
+      odd = widened(first.getRhs());
+      accumulator = first.getLhs();
+    }
+    if (!even || !odd || even == odd)
+      return;
+    Value row = interleaved(even, odd);
+    Value factor = row;
+    if (!square)
+      factor = arith::ConstantOp::create(
+          b, loc,
+          DenseElementsAttr::get(
+              cast<VectorType>(row.getType()),
+              Attribute(b.getFloatAttr(b.getBF16Type(), 1.0))));
+    auto dot = LLVM::CallIntrinsicOp::create(
+        b, loc, type, b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
+        ValueRange{accumulator, row, factor});
+    b.replaceOp(op, dot.getResults());
+  }
+
+  /// bf16 is the upper half of f32.
+  void widen(arith::ExtFOp op) {
+    if (!isBF16(op.getIn().getType()) ||
+        !getElementTypeOrSelf(op.getType()).isF32())
+      return;
+    Type i32 = withElement(op.getType(), b.getI32Type());
+    Value bits;
+    if (auto parts = op.getIn().getDefiningOp<vector::DeinterleaveOp>()) {
+      bits = vector::BitCastOp::create(b, loc, cast<VectorType>(i32),
+                                       parts.getSource());
+      if (op.getIn() == parts.getRes1())
+        bits = arith::ShLIOp::create(b, loc, bits, splat(i32, 16));
+      else
+        bits = arith::AndIOp::create(b, loc, bits, splat(i32, -65536));
+    } else {
+      bits = arith::BitcastOp::create(
+          b, loc, withElement(op.getType(), b.getI16Type()), op.getIn());
+      bits = arith::ExtUIOp::create(b, loc, i32, bits);
+      bits = arith::ShLIOp::create(b, loc, bits, splat(i32, 16));
+    }
+    b.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), bits);
+  }
+
+  /// The f32 bits of `value` rounded to nearest even at bit 16: half of the
+  /// last place that stays is added, one less where it is even. NaNs are
+  /// quieted; the lower half is left over.
+  Value round(Value value) {
+    Type i32 = withElement(value.getType(), b.getI32Type());
+    Value bits = arith::BitcastOp::create(b, loc, i32, value);
+    Value odd = arith::AndIOp::create(
+        b, loc, arith::ShRUIOp::create(b, loc, bits, splat(i32, 16)),
+        splat(i32, 1));
+    Value rounded = arith::AddIOp::create(b, loc, bits, splat(i32, 0x7fff));
+    rounded = arith::AddIOp::create(b, loc, rounded, odd);
+    Value quiet = arith::OrIOp::create(b, loc, bits, splat(i32, 0x400000));
+    Value isNaN =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+    return arith::SelectOp::create(b, loc, isNaN, quiet, rounded);
+  }
+
+  /// Two rounded planes, side by side in 32-bit lanes.
+  void narrowPlanes(vector::InterleaveOp op) {
+    auto even = op.getLhs().getDefiningOp<arith::TruncFOp>();
+    auto odd = op.getRhs().getDefiningOp<arith::TruncFOp>();
+    if (!even || !odd || !isBF16(op.getType()) ||
+        !getElementTypeOrSelf(even.getIn().getType()).isF32() ||
+        !getElementTypeOrSelf(odd.getIn().getType()).isF32())
+      return;
+    Value low = round(even.getIn()), high = round(odd.getIn());
+    Type i32 = low.getType();
+    low = arith::ShRUIOp::create(b, loc, low, splat(i32, 16));
+    high = arith::AndIOp::create(b, loc, high, splat(i32, -65536));
+    Value both = arith::OrIOp::create(b, loc, low, high);
+    b.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(), both);
+  }
+
+  void narrow(arith::TruncFOp op) {
+    if (!isBF16(op.getType()) ||
+        !getElementTypeOrSelf(op.getIn().getType()).isF32())
+      return;
+    Value rounded = round(op.getIn());
+    rounded =
+        arith::ShRUIOp::create(b, loc, rounded, splat(rounded.getType(), 16));
+    rounded = arith::TruncIOp::create(
+        b, loc, withElement(op.getType(), b.getI16Type()), rounded);
+    b.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), rounded);
+  }
+
+  func::FuncOp function;
+  IRRewriter b;
+  bool hasInstructions;
+  Location loc = UnknownLoc::get(function.getContext());
+};
+
+struct NormLowerBF16Pass
+    : public norm::impl::NormLowerBF16PassBase<NormLowerBF16Pass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto name = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
+    if (!name)
+      return;
+    llvm::Expected<CPUTarget> target = resolveCPUTarget(name);
+    if (!target) {
+      function->emitError() << llvm::toString(target.takeError());
+      return signalPassFailure();
+    }
+    auto tree = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
+    bool hasInstructions = target->level == CPULevel::X86_64_v4_BF16;
+    BF16Lowering(function, hasInstructions).run(tree && tree.getBf16Dot());
+  }
+};
+
+struct NormAccessBF16AsIntegersPass
+    : public norm::impl::NormAccessBF16AsIntegersPassBase<
+          NormAccessBF16AsIntegersPass> {
+  void runOnOperation() override {
+    IRRewriter b(&getContext());
+    SmallVector<Operation *> accesses;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp>(op))
+        accesses.push_back(op);
+    });
+    for (Operation *op : accesses) {
+      b.setInsertionPoint(op);
+      auto asIntegers = [&](Value value) -> Value {
+        return LLVM::BitcastOp::create(
+            b, op->getLoc(), withElement(value.getType(), b.getI16Type()),
+            value);
+      };
+      if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op)) {
+        if (!isBF16(load.getType()))
+          continue;
+        Value padding = load.getPassThru();
+        if (padding)
+          padding = asIntegers(padding);
+        Value loaded = LLVM::MaskedLoadOp::create(
+            b, op->getLoc(), withElement(load.getType(), b.getI16Type()),
+            load.getData(), load.getMask(), padding, load.getAlignment());
+        b.replaceOpWithNewOp<LLVM::BitcastOp>(op, load.getType(), loaded);
+        continue;
+      }
+      auto store = cast<LLVM::MaskedStoreOp>(op);
+      if (!isBF16(store.getValue().getType()))
+        continue;
+      b.replaceOpWithNewOp<LLVM::MaskedStoreOp>(
+          op, asIntegers(store.getValue()), store.getData(), store.getMask(),
+          store.getAlignment());
+    }
+  }
+};
+} // namespace

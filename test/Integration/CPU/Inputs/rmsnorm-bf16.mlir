@@ -1,0 +1,16 @@
+// As rmsnorm-f32.mlir, in bf16: pairs of elements meet in a lane.
+func.func @rmsnorm_bf16_any(
+    %x: tensor<?x?xbf16> {bufferization.buffer_layout = strided<[?, 1]>},
+    %w: tensor<?xbf16> {bufferization.buffer_layout = strided<[1]>},
+    %eps: f64,
+    %y: tensor<?x?xbf16> {bufferization.buffer_layout = strided<[?, 1]>},
+    %s: tensor<?xf32> {bufferization.buffer_layout = strided<[1]>})
+    -> (tensor<?x?xbf16>, tensor<?xf32>) attributes {norm.kernel, norm.operands = [
+      {name = "x", rank = 2, bytes = 2}, {name = "weight", rank = 1, bytes = 2},
+      {name = "epsilon", rank = 0, bytes = 8}, {name = "y", rank = 2, bytes = 2},
+      {name = "rstd", rank = 1, bytes = 4}]} {
+  %0:2 = norm.rmsnorm %x : tensor<?x?xbf16> weight(%w : tensor<?xbf16>)
+    epsilon(%eps : f64) outs(%y : tensor<?x?xbf16>, rstd %s : tensor<?xf32>)
+    -> tensor<?x?xbf16>, tensor<?xf32>
+  return %0#0, %0#1 : tensor<?x?xbf16>, tensor<?xf32>
+}
