@@ -1,0 +1,72 @@
+//===- Compile.h ------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a module with kernels to LLVM IR, assembly, an object, or a function in
+// this process.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_CODEGEN_COMPILE_H
+#define NORM_CODEGEN_COMPILE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "norm/Runtime/normc_rows.h"
+#include "norm/Target/CPUTarget.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+namespace orc {
+class LLJIT;
+} // namespace orc
+} // namespace llvm
+
+namespace mlir::norm {
+
+/// Adds to `registry` what compiling needs: dialects, external models and
+/// translations.
+void registerForCompilation(DialectRegistry &registry);
+
+/// Runs norm-cpu-pipeline and norm-emit-row-range. Diagnostics go to the
+/// context's handler.
+LogicalResult lowerToLLVMDialect(ModuleOp module, const CPUTarget &target);
+
+/// Translates a lowered module and optimizes it for `target`.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+translateToLLVMIR(ModuleOp module, const CPUTarget &target,
+                  llvm::LLVMContext &context);
+
+enum class MachineOutput { Assembly, Object };
+
+/// Machine code of an optimized module, position independent.
+llvm::Expected<llvm::SmallVector<char, 0>>
+emitMachineCode(llvm::Module &module, const CPUTarget &target,
+                MachineOutput output);
+
+/// Kernels loaded into this process; they live as long as this object.
+class LoadedKernels {
+public:
+  /// Loads an object made by emitMachineCode for a target that this machine
+  /// can run.
+  static llvm::Expected<LoadedKernels> load(llvm::ArrayRef<char> object);
+  LoadedKernels(LoadedKernels &&);
+  ~LoadedKernels();
+
+  llvm::Expected<normc_kernel> lookup(llvm::StringRef name);
+
+private:
+  explicit LoadedKernels(std::unique_ptr<llvm::orc::LLJIT> jit);
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+};
+
+} // namespace mlir::norm
+
+#endif // NORM_CODEGEN_COMPILE_H

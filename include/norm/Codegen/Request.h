@@ -1,0 +1,79 @@
+//===- Request.h ------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A request is what the words "rmsnorm, bf16, ?x4096, host" say; it becomes a
+// module with one kernel function.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_CODEGEN_REQUEST_H
+#define NORM_CODEGEN_REQUEST_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/Target/CPUTarget.h"
+#include "llvm/Support/Error.h"
+#include <optional>
+#include <string>
+
+namespace mlir::norm {
+
+/// Element types of operands.
+enum class ElementKind { F64, F32, F16, BF16 };
+llvm::StringRef getElementName(ElementKind kind);
+std::optional<ElementKind> parseElementKind(llvm::StringRef name);
+int64_t getElementBytes(ElementKind kind);
+
+enum class NormKind { RMSNorm, LayerNorm };
+llvm::StringRef getNormName(NormKind kind);
+
+/// One kernel. Extents are ShapedType::kDynamic where they are known only at
+/// run time; epsilon is an argument of the kernel unless it is given.
+struct KernelRequest {
+  NormKind op = NormKind::RMSNorm;
+  ElementKind x = ElementKind::F32, y = ElementKind::F32;
+  std::optional<ElementKind> weight, bias;
+  /// The residual's type, which residual_out has, too.
+  std::optional<ElementKind> residual;
+  int64_t rows = ShapedType::kDynamic, n = ShapedType::kDynamic;
+  std::optional<double> epsilon;
+  EpsPlacement epsPlacement = EpsPlacement::Inside;
+  std::optional<int64_t> partialSize;
+  int64_t weightOffset = 0;
+  Cast cast = Cast::None;
+  bool rstd = false, mean = false;
+
+  /// The type of the norm's input: x's, or residual_out's.
+  ElementKind getNormInput() const { return residual ? *residual : x; }
+  /// The type of rstd and mean.
+  ElementKind getStatistic() const {
+    return getNormInput() == ElementKind::F64 ? ElementKind::F64
+                                              : ElementKind::F32;
+  }
+};
+
+/// Says what is wrong with the request, in terms of the driver's flags.
+llvm::Error verifyRequest(const KernelRequest &request,
+                          const CPUTarget &target);
+
+/// "<prefix>_<op>_<x>_<weight|none>_<y>_n<N|any>[_<form>]_<level>".
+std::string getKernelName(const KernelRequest &request, CPULevel level,
+                          llvm::StringRef prefix = "normc");
+
+/// A module with the kernel function: rows of rank 2 by destination, marked
+/// norm.kernel, its arguments named for norm-emit-row-range in the order of
+/// struct normc_rows.
+OwningOpRef<ModuleOp> buildModule(MLIRContext *context,
+                                  const KernelRequest &request,
+                                  const CPUTarget &target,
+                                  llvm::StringRef name);
+
+} // namespace mlir::norm
+
+#endif // NORM_CODEGEN_REQUEST_H

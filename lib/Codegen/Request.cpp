@@ -1,0 +1,319 @@
+//===- Request.cpp --------------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a request to IR, and to the kernel's name.
+//
+//===----------------------------------------------------------------------===//
+
+#include "norm/Codegen/Request.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Builders.h"
+#include "norm/Dialect/Norm/IR/NormOps.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::norm;
+
+static constexpr std::pair<ElementKind, llvm::StringLiteral> elements[] = {
+    {ElementKind::F64, "f64"},
+    {ElementKind::F32, "f32"},
+    {ElementKind::F16, "f16"},
+    {ElementKind::BF16, "bf16"},
+};
+
+StringRef mlir::norm::getElementName(ElementKind kind) {
+  for (auto &[element, name] : elements)
+    if (element == kind)
+      return name;
+  llvm_unreachable("every element is in the table");
+}
+
+std::optional<ElementKind> mlir::norm::parseElementKind(StringRef text) {
+  for (auto &[element, name] : elements)
+    if (name == text)
+      return element;
+  return std::nullopt;
+}
+
+int64_t mlir::norm::getElementBytes(ElementKind kind) {
+  switch (kind) {
+  case ElementKind::F64:
+    return 8;
+  case ElementKind::F32:
+    return 4;
+  case ElementKind::F16:
+  case ElementKind::BF16:
+    return 2;
+  }
+  llvm_unreachable("all elements are handled");
+}
+
+StringRef mlir::norm::getNormName(NormKind kind) {
+  return kind == NormKind::RMSNorm ? "rmsnorm" : "layernorm";
+}
+
+llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
+                                      const CPUTarget &target) {
+  auto fail = [](const Twine &message) {
+    return llvm::createStringError(message.str());
+  };
+  if (!ShapedType::isDynamic(request.n) && request.n < 1)
+    return fail("rows must have at least one element, got N = " +
+                Twine(request.n));
+  if (!ShapedType::isDynamic(request.rows) && request.rows < 0)
+    return fail("the number of rows must not be negative, got " +
+                Twine(request.rows));
+  if (request.epsilon && !std::isfinite(*request.epsilon))
+    return fail("epsilon must be finite");
+  if (request.partialSize) {
+    if (request.op == NormKind::LayerNorm)
+      return fail("partial-size is rmsnorm's only");
+    if (*request.partialSize < 1 || (!ShapedType::isDynamic(request.n) &&
+                                     *request.partialSize > request.n))
+      return fail("partial-size must be 1 to N, got " +
+                  Twine(*request.partialSize));
+    if (ShapedType::isDynamic(request.n))
+      return fail("partial-size needs a fixed N, so that no call can have "
+                  "fewer elements");
+  }
+  if (request.weightOffset != 0 && request.weightOffset != 1)
+    return fail("weight-offset must be 0 or 1, got " +
+                Twine(request.weightOffset));
+  if (request.weightOffset == 1 && !request.weight)
+    return fail("weight-offset needs a weight");
+  if (request.mean && request.op == NormKind::RMSNorm)
+    return fail("rmsnorm has no mean; accepted with layernorm");
+  if (target.level == CPULevel::X86_64)
+    return fail("target " + target.name +
+                " has no fused multiply-add, which kernels need; accepted are "
+                "x86-64-v3 and later, and aarch64");
+  return llvm::Error::success();
+}
+
+std::string mlir::norm::getKernelName(const KernelRequest &request,
+                                      CPULevel level, StringRef prefix) {
+  std::string name;
+  llvm::raw_string_ostream os(name);
+  os << prefix << '_' << getNormName(request.op) << '_'
+     << getElementName(request.x) << '_'
+     << (request.weight ? getElementName(*request.weight) : "none") << '_'
+     << getElementName(request.y) << "_n";
+  if (ShapedType::isDynamic(request.n))
+    os << "any";
+  else
+    os << request.n;
+  if (!ShapedType::isDynamic(request.rows))
+    os << "_m" << request.rows;
+  // What differs from the default, in fixed order.
+  if (request.partialSize)
+    os << "_k" << *request.partialSize;
+  if (request.epsPlacement == EpsPlacement::Outside)
+    os << "_epsout";
+  if (request.weightOffset)
+    os << "_offset1";
+  if (request.cast == Cast::BeforeWeight)
+    os << "_castw";
+  if (request.bias)
+    os << "_bias_" << getElementName(*request.bias);
+  if (request.residual)
+    os << "_res_" << getElementName(*request.residual);
+  if (request.rstd)
+    os << "_rstd";
+  if (request.mean)
+    os << "_mean";
+  if (request.epsilon)
+    os << "_eps"
+       << llvm::utohexstr(llvm::bit_cast<uint64_t>(*request.epsilon),
+                          /*LowerCase=*/true);
+  std::string levelName = getLevelName(level).str();
+  std::replace(levelName.begin(), levelName.end(), '-', '_');
+  os << '_' << levelName;
+  return name;
+}
+
+namespace {
+class ModuleBuilder {
+public:
+  ModuleBuilder(MLIRContext *context, const KernelRequest &request)
+      : request(request), b(context), loc(b.getUnknownLoc()) {
+    context->loadDialect<NormDialect, func::FuncDialect,
+                         linalg::LinalgDialect, arith::ArithDialect>();
+  }
+
+  OwningOpRef<ModuleOp> run(const CPUTarget &target, StringRef name) {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
+    addArguments();
+    SmallVector<Type> types = llvm::map_to_vector(
+        arguments, [](const Argument &a) { return a.type; });
+    b.setInsertionPointToStart(module->getBody());
+    auto function = func::FuncOp::create(b, loc, name,
+                                         b.getFunctionType(types, {}));
+    Block *block = function.addEntryBlock();
+    SmallVector<Attribute> operands;
+    llvm::StringMap<Value> values;
+    for (auto [index, argument] : llvm::enumerate(arguments)) {
+      values[argument.name] = block->getArgument(index);
+      operands.push_back(b.getDictionaryAttr({
+          b.getNamedAttr("name", b.getStringAttr(argument.name)),
+          b.getNamedAttr("rank", b.getI64IntegerAttr(argument.rank)),
+          b.getNamedAttr("bytes", b.getI64IntegerAttr(argument.bytes)),
+      }));
+      if (argument.rank == 0)
+        continue;
+      SmallVector<int64_t> strides = {1};
+      if (argument.rank == 2)
+        strides.insert(strides.begin(), ShapedType::kDynamic);
+      function.setArgAttr(index, "bufferization.buffer_layout",
+                          StridedLayoutAttr::get(b.getContext(), 0, strides));
+    }
+    function->setAttr(NormDialect::kKernelAttr, b.getUnitAttr());
+    function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target.name));
+    function->setAttr(NormDialect::kOperandsAttr, b.getArrayAttr(operands));
+
+    b.setInsertionPointToStart(block);
+    SmallVector<Value> results = buildBody(values);
+    func::ReturnOp::create(b, loc, results);
+    function.setFunctionType(
+        b.getFunctionType(types, TypeRange(ValueRange(results))));
+    return module;
+  }
+
+private:
+  struct Argument {
+    StringRef name;
+    Type type;
+    int64_t rank, bytes;
+  };
+
+  FloatType getType(ElementKind kind) {
+    switch (kind) {
+    case ElementKind::F64:
+      return b.getF64Type();
+    case ElementKind::F32:
+      return b.getF32Type();
+    case ElementKind::F16:
+      return b.getF16Type();
+    case ElementKind::BF16:
+      return b.getBF16Type();
+    }
+    llvm_unreachable("all elements are handled");
+  }
+
+  void add(StringRef name, ArrayRef<int64_t> shape, ElementKind kind) {
+    arguments.push_back({name, RankedTensorType::get(shape, getType(kind)),
+                         static_cast<int64_t>(shape.size()),
+                         getElementBytes(kind)});
+  }
+
+  void addArguments() {
+    int64_t matrix[] = {request.rows, request.n};
+    add("x", matrix, request.x);
+    if (request.residual)
+      add("residual", matrix, *request.residual);
+    if (request.weight)
+      add("weight", request.n, *request.weight);
+    if (request.bias)
+      add("bias", request.n, *request.bias);
+    if (!request.epsilon)
+      arguments.push_back({"epsilon", b.getF64Type(), 0, 8});
+    add("y", matrix, request.y);
+    if (request.residual)
+      add("residual_out", matrix, *request.residual);
+    if (request.rstd)
+      add("rstd", request.rows, request.getStatistic());
+    if (request.mean)
+      add("mean", request.rows, request.getStatistic());
+  }
+
+  Value convert(Value value, Type type) {
+    unsigned from = value.getType().getIntOrFloatBitWidth();
+    unsigned to = type.getIntOrFloatBitWidth();
+    if (value.getType() == type)
+      return value;
+    if (from < to)
+      return arith::ExtFOp::create(b, loc, type, value);
+    return arith::TruncFOp::create(b, loc, type, value);
+  }
+
+  /// h = x + residual in f32 (f64 where x is), rounded to residual_out's type.
+  Value addResidual(Value x, Value residual, Value out) {
+    Type compute =
+        request.x == ElementKind::F64 ? b.getF64Type() : b.getF32Type();
+    SmallVector<AffineMap> maps(
+        3, AffineMap::getMultiDimIdentityMap(2, b.getContext()));
+    SmallVector<utils::IteratorType> iterators(2,
+                                               utils::IteratorType::parallel);
+    return linalg::GenericOp::create(
+               b, loc, out.getType(), ValueRange{x, residual}, out, maps,
+               iterators,
+               [&](OpBuilder &nested, Location, ValueRange values) {
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPoint(nested.getBlock(),
+                                     nested.getInsertionPoint());
+                 Value sum = arith::AddFOp::create(
+                     b, loc, convert(values[0], compute),
+                     convert(values[1], compute));
+                 linalg::YieldOp::create(b, loc,
+                                         convert(sum, values[2].getType()));
+               })
+        .getResult(0);
+  }
+
+  SmallVector<Value> buildBody(llvm::StringMap<Value> &values) {
+    Value x = values["x"];
+    Value h;
+    if (request.residual)
+      x = h = addResidual(x, values["residual"], values["residual_out"]);
+    FloatAttr epsilon;
+    if (request.epsilon)
+      epsilon = b.getF64FloatAttr(*request.epsilon);
+    SmallVector<Type> types = {values["y"].getType()};
+    for (StringRef statistic : {"rstd", "mean"})
+      if (Value out = values.lookup(statistic))
+        types.push_back(out.getType());
+    Operation *op;
+    if (request.op == NormKind::RMSNorm) {
+      IntegerAttr partial;
+      if (request.partialSize)
+        partial = b.getI64IntegerAttr(*request.partialSize);
+      op = RMSNormOp::create(b, loc, types, x, values.lookup("weight"),
+                             values.lookup("bias"), values.lookup("epsilon"),
+                             values["y"], values.lookup("rstd"), epsilon,
+                             request.epsPlacement, partial,
+                             request.weightOffset, request.cast);
+    } else {
+      op = LayerNormOp::create(b, loc, types, x, values.lookup("weight"),
+                               values.lookup("bias"), values.lookup("epsilon"),
+                               values["y"], values.lookup("rstd"),
+                               values.lookup("mean"), epsilon,
+                               request.epsPlacement, request.weightOffset,
+                               request.cast);
+    }
+    SmallVector<Value> results(op->getResults());
+    if (h)
+      results.push_back(h);
+    return results;
+  }
+
+  const KernelRequest &request;
+  OpBuilder b;
+  Location loc;
+  SmallVector<Argument> arguments;
+};
+} // namespace
+
+OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
+                                              const KernelRequest &request,
+                                              const CPUTarget &target,
+                                              StringRef name) {
+  return ModuleBuilder(context, request).run(target, name);
+}
