@@ -77,8 +77,8 @@ llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
   if (request.partialSize) {
     if (request.op == NormKind::LayerNorm)
       return fail("partial-size is rmsnorm's only");
-    if (*request.partialSize < 1 || (!ShapedType::isDynamic(request.n) &&
-                                     *request.partialSize > request.n))
+    if (*request.partialSize < 1 ||
+        (!ShapedType::isDynamic(request.n) && *request.partialSize > request.n))
       return fail("partial-size must be 1 to N, got " +
                   Twine(*request.partialSize));
     if (ShapedType::isDynamic(request.n))
@@ -145,8 +145,8 @@ class ModuleBuilder {
 public:
   ModuleBuilder(MLIRContext *context, const KernelRequest &request)
       : request(request), b(context), loc(b.getUnknownLoc()) {
-    context->loadDialect<NormDialect, func::FuncDialect,
-                         linalg::LinalgDialect, arith::ArithDialect>();
+    context->loadDialect<NormDialect, func::FuncDialect, linalg::LinalgDialect,
+                         arith::ArithDialect>();
   }
 
   OwningOpRef<ModuleOp> run(const CPUTarget &target, StringRef name) {
@@ -155,8 +155,8 @@ public:
     SmallVector<Type> types = llvm::map_to_vector(
         arguments, [](const Argument &a) { return a.type; });
     b.setInsertionPointToStart(module->getBody());
-    auto function = func::FuncOp::create(b, loc, name,
-                                         b.getFunctionType(types, {}));
+    auto function =
+        func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     Block *block = function.addEntryBlock();
     SmallVector<Attribute> operands;
     llvm::StringMap<Value> values;
@@ -259,9 +259,9 @@ private:
                  OpBuilder::InsertionGuard guard(b);
                  b.setInsertionPoint(nested.getBlock(),
                                      nested.getInsertionPoint());
-                 Value sum = arith::AddFOp::create(
-                     b, loc, convert(values[0], compute),
-                     convert(values[1], compute));
+                 Value sum =
+                     arith::AddFOp::create(b, loc, convert(values[0], compute),
+                                           convert(values[1], compute));
                  linalg::YieldOp::create(b, loc,
                                          convert(sum, values[2].getType()));
                })
@@ -285,18 +285,16 @@ private:
       IntegerAttr partial;
       if (request.partialSize)
         partial = b.getI64IntegerAttr(*request.partialSize);
-      op = RMSNormOp::create(b, loc, types, x, values.lookup("weight"),
-                             values.lookup("bias"), values.lookup("epsilon"),
-                             values["y"], values.lookup("rstd"), epsilon,
-                             request.epsPlacement, partial,
-                             request.weightOffset, request.cast);
+      op = RMSNormOp::create(
+          b, loc, types, x, values.lookup("weight"), values.lookup("bias"),
+          values.lookup("epsilon"), values["y"], values.lookup("rstd"), epsilon,
+          request.epsPlacement, partial, request.weightOffset, request.cast);
     } else {
-      op = LayerNormOp::create(b, loc, types, x, values.lookup("weight"),
-                               values.lookup("bias"), values.lookup("epsilon"),
-                               values["y"], values.lookup("rstd"),
-                               values.lookup("mean"), epsilon,
-                               request.epsPlacement, request.weightOffset,
-                               request.cast);
+      op = LayerNormOp::create(
+          b, loc, types, x, values.lookup("weight"), values.lookup("bias"),
+          values.lookup("epsilon"), values["y"], values.lookup("rstd"),
+          values.lookup("mean"), epsilon, request.epsPlacement,
+          request.weightOffset, request.cast);
     }
     SmallVector<Value> results(op->getResults());
     if (h)

@@ -71,7 +71,7 @@ void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createNormAccessBF16AsIntegersPass());
+  pm.addPass(createNormAccessHalvesAsIntegersPass());
   addCleanup(pm);
 }
 

@@ -35,10 +35,10 @@ def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
-def NormAccessBF16AsIntegersPass : Pass<"norm-access-bf16-as-integers"> {
-  let summary = "Load and store masked bf16 vectors as integers";
+def NormAccessHalvesAsIntegersPass : Pass<"norm-access-halves-as-integers"> {
+  let summary = "Load and store masked bf16 and f16 vectors as integers";
   let description = [{
-    In the llvm dialect. LLVM's code for a masked access of bf16 without
+    In the llvm dialect. LLVM's code for a masked access of such vectors without
     AVX-512 goes through f32 and back, and so through a library function.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];

@@ -22,7 +22,7 @@
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMLOWERBF16PASS
-#define GEN_PASS_DEF_NORMACCESSBF16ASINTEGERSPASS
+#define GEN_PASS_DEF_NORMACCESSHALVESASINTEGERSPASS
 #include "norm/Target/Passes.h.inc"
 } // namespace mlir::norm
 
@@ -37,6 +37,10 @@ static Type withElement(Type type, Type element) {
 }
 
 static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+static bool isHalf(Type type) {
+  return isBF16(type) || getElementTypeOrSelf(type).isF16();
+}
 
 namespace {
 class BF16Lowering {
@@ -242,9 +246,9 @@ struct NormLowerBF16Pass
   }
 };
 
-struct NormAccessBF16AsIntegersPass
-    : public norm::impl::NormAccessBF16AsIntegersPassBase<
-          NormAccessBF16AsIntegersPass> {
+struct NormAccessHalvesAsIntegersPass
+    : public norm::impl::NormAccessHalvesAsIntegersPassBase<
+          NormAccessHalvesAsIntegersPass> {
   void runOnOperation() override {
     IRRewriter b(&getContext());
     SmallVector<Operation *> accesses;
@@ -260,7 +264,7 @@ struct NormAccessBF16AsIntegersPass
             value);
       };
       if (auto load = dyn_cast<LLVM::MaskedLoadOp>(op)) {
-        if (!isBF16(load.getType()))
+        if (!isHalf(load.getType()))
           continue;
         Value padding = load.getPassThru();
         if (padding)
@@ -272,7 +276,7 @@ struct NormAccessBF16AsIntegersPass
         continue;
       }
       auto store = cast<LLVM::MaskedStoreOp>(op);
-      if (!isBF16(store.getValue().getType()))
+      if (!isHalf(store.getValue().getType()))
         continue;
       b.replaceOpWithNewOp<LLVM::MaskedStoreOp>(
           op, asIntegers(store.getValue()), store.getData(), store.getMask(),

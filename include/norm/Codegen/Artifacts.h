@@ -1,0 +1,43 @@
+//===- Artifacts.h ----------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What is written beside a kernel's object: C header and manifest.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_CODEGEN_ARTIFACTS_H
+#define NORM_CODEGEN_ARTIFACTS_H
+
+#include "norm/Codegen/Request.h"
+
+namespace mlir::norm {
+
+/// Changes when the code of an unchanged request and schedule changes.
+inline constexpr int kCodegenVersion = 1;
+
+/// What stage 1 attached, as MLIR prints it.
+struct KernelChoice {
+  std::string tree, schedule, source;
+};
+
+/// Runs stage 1 on a module with one kernel and returns what it chose.
+llvm::Expected<KernelChoice> selectSchedule(ModuleOp module,
+                                            const CPUTarget &target);
+
+/// A C header that needs no other: struct normc_rows, the kernel, and
+/// `<name>_call(args, rows, llc_bytes)`.
+std::string makeHeader(const KernelRequest &request, const CPUTarget &target,
+                       llvm::StringRef name);
+
+/// The manifest as JSON.
+std::string makeManifest(const KernelRequest &request, const CPUTarget &target,
+                         llvm::StringRef name, const KernelChoice &choice);
+
+} // namespace mlir::norm
+
+#endif // NORM_CODEGEN_ARTIFACTS_H

@@ -1,0 +1,61 @@
+//===- Flags.h --------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The flags that say what a kernel computes, alike in every subcommand.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_TOOLS_NORMC_FLAGS_H
+#define NORM_TOOLS_NORMC_FLAGS_H
+
+#include "norm/Codegen/Request.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace normc {
+
+/// Exit codes of the driver.
+enum ExitCode {
+  kDone = 0,
+  kBadFlags = 1,    ///< flags and values
+  kBadInput = 2,    ///< content of files
+  kCheckFailed = 3, ///< numbers out of contract
+  kLacking = 4,     ///< this machine lacks something
+  kInternal = 70
+};
+
+/// Prints "normc: error: <message>" and returns `code`.
+int fail(ExitCode code, const llvm::Twine &message);
+int fail(ExitCode code, llvm::Error error);
+
+// Functions, so that they are made before the flags of any file.
+llvm::cl::OptionCategory &category();
+llvm::cl::SubCommand &buildCommand();
+llvm::cl::SubCommand &runCommand();
+llvm::cl::SubCommand &doctorCommand();
+
+/// What the user gave for --target.
+llvm::StringRef getTargetFlag();
+
+/// The request that the flags make. Types that files decide are set by `run`
+/// afterwards; it gives the default for x. Errors are in terms of the flags.
+llvm::Expected<mlir::norm::KernelRequest> getRequest();
+
+/// Whether --dtype, --weight-dtype, ... were given.
+bool hasFlag(llvm::StringRef name);
+
+/// "; did you mean '...'?" for the nearest of `known`, or a list of them.
+std::string suggest(llvm::StringRef given,
+                    llvm::ArrayRef<llvm::StringRef> known);
+
+int runBuild();
+int runRun();
+int runDoctor();
+
+} // namespace normc
+
+#endif // NORM_TOOLS_NORMC_FLAGS_H
