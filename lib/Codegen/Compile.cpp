@@ -31,6 +31,7 @@
 #include "norm/Codegen/Passes.h"
 #include "norm/InitAll.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -178,4 +179,61 @@ llvm::Expected<normc_kernel> LoadedKernels::lookup(StringRef name) {
   if (!address)
     return address.takeError();
   return address->toPtr<normc_kernel>();
+}
+
+llvm::Expected<LoadedKernels>
+mlir::norm::compileAndLoad(const KernelRequest &request,
+                           const CPUTarget &target, StringRef name) {
+  DialectRegistry registry;
+  registerForCompilation(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
+  OwningOpRef<ModuleOp> module = buildModule(&context, request, target, name);
+  if (failed(lowerToLLVMDialect(*module, target)))
+    return llvm::createStringError("the kernel could not be lowered");
+  llvm::LLVMContext llvmContext;
+  auto code = translateToLLVMIR(*module, target, llvmContext);
+  if (!code)
+    return code.takeError();
+  auto object = emitMachineCode(**code, target, MachineOutput::Object);
+  if (!object)
+    return object.takeError();
+  return LoadedKernels::load(*object);
+}
+
+normc_dtype mlir::norm::toRuntimeDtype(ElementKind kind) {
+  uint8_t bits = static_cast<uint8_t>(8 * getElementBytes(kind));
+  bool brain = kind == ElementKind::BF16;
+  return {static_cast<uint8_t>(brain ? NORMC_BFLOAT : NORMC_FLOAT), bits, 1};
+}
+
+static normc_dtype toRuntime(std::optional<ElementKind> kind) {
+  return kind ? toRuntimeDtype(*kind) : normc_dtype NORMC_DTYPE_NONE;
+}
+
+normc_kernel_info mlir::norm::makeKernelInfo(const KernelRequest &request,
+                                             normc_kernel kernel) {
+  auto statistic = [&](bool wanted) {
+    return toRuntime(wanted ? std::optional(request.getStatistic())
+                            : std::nullopt);
+  };
+  normc_kernel_info info = {};
+  info.struct_size = sizeof(info);
+  info.abi = NORMC_ABI;
+  info.op = request.op == NormKind::RMSNorm ? NORMC_RMSNORM : NORMC_LAYERNORM;
+  info.flags = NORMC_INFO_IN_PLACE;
+  info.n = ShapedType::isDynamic(request.n) ? -1 : request.n;
+  info.x = toRuntime(request.x);
+  info.residual = info.residual_out = toRuntime(request.residual);
+  info.weight = toRuntime(request.weight);
+  info.bias = toRuntime(request.bias);
+  info.y = toRuntime(request.y);
+  info.rstd = statistic(request.rstd);
+  info.mean = statistic(request.mean);
+  if (request.epsilon)
+    info.epsilon = *request.epsilon;
+  else
+    info.flags |= NORMC_INFO_RUNTIME_EPSILON;
+  info.cached = kernel;
+  return info;
 }

@@ -36,6 +36,12 @@ cl::SubCommand &normc::runCommand() {
   return instance;
 }
 
+cl::SubCommand &normc::benchCommand() {
+  static cl::SubCommand instance(
+      "bench", "Time a kernel beside a copy of the same bytes");
+  return instance;
+}
+
 cl::SubCommand &normc::doctorCommand() {
   static cl::SubCommand instance(
       "doctor", "Say what this machine has and what is missing");
@@ -43,7 +49,11 @@ cl::SubCommand &normc::doctorCommand() {
 }
 
 #define KERNEL_FLAG                                                            \
-  cl::cat(category()), cl::sub(buildCommand()), cl::sub(runCommand())
+  cl::cat(category()), cl::sub(buildCommand()), cl::sub(runCommand()),         \
+      cl::sub(benchCommand())
+// What files decide in `run`.
+#define SHAPE_FLAG                                                             \
+  cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand())
 
 static cl::opt<std::string> op(cl::Positional, cl::desc("<rmsnorm|layernorm>"),
                                cl::Required, KERNEL_FLAG);
@@ -64,13 +74,11 @@ static cl::opt<std::string> yDtype("y-dtype", cl::desc("default: x's"),
                                    cl::value_desc("type"), KERNEL_FLAG);
 static cl::opt<std::string>
     shape("shape", cl::desc("rows x N, '?' where known at run time: ?x4096"),
-          cl::value_desc("MxN"), cl::cat(category()), cl::sub(buildCommand()));
+          cl::value_desc("MxN"), SHAPE_FLAG);
 static cl::opt<std::string> n("n", cl::desc("N alone; the same as --shape=?xN"),
-                              cl::value_desc("N"), cl::cat(category()),
-                              cl::sub(buildCommand()));
+                              cl::value_desc("N"), SHAPE_FLAG);
 static cl::opt<std::string> rows("rows", cl::desc("with --n: number of rows"),
-                                 cl::value_desc("M"), cl::cat(category()),
-                                 cl::sub(buildCommand()));
+                                 cl::value_desc("M"), SHAPE_FLAG);
 static cl::opt<std::string>
     epsilon("epsilon", cl::desc("a number; build: an argument unless given"),
             cl::value_desc("e"), KERNEL_FLAG);
@@ -88,24 +96,21 @@ static cl::opt<std::string> castFlag(
     "cast",
     cl::desc("none (default) or before-weight: round to x's type first"),
     cl::value_desc("how"), cl::init("none"), KERNEL_FLAG);
-static cl::opt<bool> noWeight("no-weight", cl::desc("no weight"),
-                              cl::cat(category()), cl::sub(buildCommand()));
+static cl::opt<bool> noWeight("no-weight", cl::desc("no weight"), SHAPE_FLAG);
 static cl::opt<std::string> target(
     "target",
     cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64, or a CPU"),
     cl::value_desc("name"), cl::init("host"), KERNEL_FLAG);
 
 // In `build` these are switches, in `run` files of the same name.
-static cl::opt<bool> buildBias("bias", cl::desc("add a bias"),
-                               cl::cat(category()), cl::sub(buildCommand()));
+static cl::opt<bool> buildBias("bias", cl::desc("add a bias"), SHAPE_FLAG);
 static cl::opt<bool> buildResidual("residual",
                                    cl::desc("x + residual, a second result"),
-                                   cl::cat(category()),
-                                   cl::sub(buildCommand()));
+                                   SHAPE_FLAG);
 static cl::opt<bool> buildRstd("rstd", cl::desc("rstd as a result"),
-                               cl::cat(category()), cl::sub(buildCommand()));
+                               SHAPE_FLAG);
 static cl::opt<bool> buildMean("mean", cl::desc("mean as a result"),
-                               cl::cat(category()), cl::sub(buildCommand()));
+                               SHAPE_FLAG);
 
 int normc::fail(ExitCode code, const Twine &message) {
   WithColor::error(errs(), "normc") << message << '\n';
@@ -117,6 +122,24 @@ int normc::fail(ExitCode code, Error error) {
 }
 
 StringRef normc::getTargetFlag() { return target; }
+
+Expected<CPUTarget> normc::getRunnableTarget(ExitCode &code) {
+  code = kBadFlags;
+  Expected<CPUTarget> target = resolveCPUTarget(getTargetFlag());
+  if (!target)
+    return createStringError("--target: " + toString(target.takeError()));
+  code = kLacking;
+  Expected<CPUTarget> host = resolveCPUTarget("host");
+  if (!host)
+    return host.takeError();
+  if ((target->level == CPULevel::AArch64) !=
+          (host->level == CPULevel::AArch64) ||
+      target->level > host->level)
+    return createStringError("this machine is of level " +
+                             getLevelName(host->level) +
+                             " and cannot run kernels for " + target->name);
+  return target;
+}
 
 std::string normc::suggest(StringRef given, ArrayRef<StringRef> known) {
   StringRef nearest;

@@ -36,6 +36,7 @@ int fail(ExitCode code, llvm::Error error);
 llvm::cl::OptionCategory &category();
 llvm::cl::SubCommand &buildCommand();
 llvm::cl::SubCommand &runCommand();
+llvm::cl::SubCommand &benchCommand();
 llvm::cl::SubCommand &doctorCommand();
 
 /// What the user gave for --target.
@@ -45,6 +46,10 @@ llvm::StringRef getTargetFlag();
 /// afterwards; it gives the default for x. Errors are in terms of the flags.
 llvm::Expected<mlir::norm::KernelRequest> getRequest();
 
+/// Resolves --target. Fails where this machine cannot run its kernels, with
+/// `code` set to what the driver is to exit with.
+llvm::Expected<mlir::norm::CPUTarget> getRunnableTarget(ExitCode &code);
+
 /// Whether --dtype, --weight-dtype, ... were given.
 bool hasFlag(llvm::StringRef name);
 
@@ -52,6 +57,7 @@ bool hasFlag(llvm::StringRef name);
 std::string suggest(llvm::StringRef given,
                     llvm::ArrayRef<llvm::StringRef> known);
 
+int runBench();
 int runBuild();
 int runRun();
 int runDoctor();

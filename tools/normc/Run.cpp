@@ -12,13 +12,10 @@
 
 #include "Flags.h"
 #include "Npy.h"
-#include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Reference/Check.h"
 #include "norm/Runtime/normc_runtime.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Support/Format.h"
 
 using namespace llvm;
@@ -59,7 +56,6 @@ private:
   int execute();
   int compare();
   int writeOutputs();
-  Expected<LoadedKernels> compile(const std::string &name);
   int read(const cl::opt<std::string> &flag, StringRef dtypeFlag,
            std::optional<ElementKind> given, std::optional<ElementKind> xKind,
            std::optional<Operand> &into);
@@ -72,12 +68,6 @@ private:
   std::optional<Operand> y, rstd, mean, residualOut;
 };
 } // namespace
-
-static normc_dtype toRuntime(ElementKind kind) {
-  uint8_t bits = static_cast<uint8_t>(8 * getElementBytes(kind));
-  bool brain = kind == ElementKind::BF16;
-  return {static_cast<uint8_t>(brain ? NORMC_BFLOAT : NORMC_FLOAT), bits, 1};
-}
 
 static ref::Dtype toReference(ElementKind kind) {
   switch (kind) {
@@ -96,13 +86,9 @@ static ref::Dtype toReference(ElementKind kind) {
 static normc_tensor toTensor(std::optional<Operand> &operand) {
   if (!operand)
     return {};
-  return {operand->array.data(), toRuntime(operand->kind),
+  return {operand->array.data(), toRuntimeDtype(operand->kind),
           static_cast<int32_t>(operand->array.shape.size()),
           operand->array.shape.data(), nullptr};
-}
-
-static normc_dtype dtypeOf(const std::optional<Operand> &operand) {
-  return operand ? toRuntime(operand->kind) : normc_dtype{};
 }
 
 /// NumPy's name of a type that the driver makes.
@@ -246,48 +232,16 @@ int Runner::makeOutputs() {
   return kDone;
 }
 
-Expected<LoadedKernels> Runner::compile(const std::string &name) {
-  mlir::DialectRegistry registry;
-  registerForCompilation(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.printOpOnDiagnostic(false);
-  auto module = buildModule(&context, request, target, name);
-  if (failed(lowerToLLVMDialect(*module, target)))
-    return createStringError("the kernel could not be lowered");
-  LLVMContext llvmContext;
-  auto code = translateToLLVMIR(*module, target, llvmContext);
-  if (!code)
-    return code.takeError();
-  auto object = emitMachineCode(**code, target, MachineOutput::Object);
-  if (!object)
-    return object.takeError();
-  return LoadedKernels::load(*object);
-}
-
 int Runner::execute() {
   std::string name = getKernelName(request, target.level);
-  Expected<LoadedKernels> kernels = compile(name);
+  Expected<LoadedKernels> kernels = compileAndLoad(request, target, name);
   if (!kernels)
     return fail(kInternal, kernels.takeError());
   Expected<normc_kernel> kernel = kernels->lookup(name);
   if (!kernel)
     return fail(kInternal, kernel.takeError());
 
-  normc_kernel_info info = {};
-  info.struct_size = sizeof(info);
-  info.abi = NORMC_ABI;
-  info.op = request.op == NormKind::RMSNorm ? NORMC_RMSNORM : NORMC_LAYERNORM;
-  info.n = request.n;
-  info.x = dtypeOf(x);
-  info.residual = dtypeOf(residual);
-  info.weight = dtypeOf(weight);
-  info.bias = dtypeOf(bias);
-  info.y = dtypeOf(y);
-  info.residual_out = dtypeOf(residualOut);
-  info.rstd = dtypeOf(rstd);
-  info.mean = dtypeOf(mean);
-  info.epsilon = *request.epsilon;
-  info.cached = *kernel;
+  normc_kernel_info info = makeKernelInfo(request, *kernel);
   normc_args args = {};
   args.struct_size = sizeof(args);
   args.x = toTensor(x);
@@ -417,19 +371,11 @@ int Runner::run() {
   if (!given)
     return fail(kBadFlags, given.takeError());
   request = *given;
-  Expected<CPUTarget> resolved = resolveCPUTarget(getTargetFlag());
+  ExitCode failure;
+  Expected<CPUTarget> resolved = getRunnableTarget(failure);
   if (!resolved)
-    return fail(kBadFlags, "--target: " + toString(resolved.takeError()));
+    return fail(failure, resolved.takeError());
   target = *resolved;
-  Expected<CPUTarget> host = resolveCPUTarget("host");
-  if (!host)
-    return fail(kLacking, host.takeError());
-  if ((target.level == CPULevel::AArch64) !=
-          (host->level == CPULevel::AArch64) ||
-      target.level > host->level)
-    return fail(kLacking, "this machine is of level " +
-                              getLevelName(host->level) +
-                              " and cannot run kernels for " + target.name);
   if (int code = readOperands())
     return code;
   if (Error error = verifyRequest(request, target))

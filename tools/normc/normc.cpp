@@ -33,7 +33,8 @@ int main(int argc, char **argv) {
   if (!showLLVM)
     for (cl::SubCommand *command :
          {&cl::SubCommand::getTopLevel(), &normc::buildCommand(),
-          &normc::runCommand(), &normc::doctorCommand()})
+          &normc::runCommand(), &normc::benchCommand(),
+          &normc::doctorCommand()})
       cl::HideUnrelatedOptions(normc::category(), *command);
   cl::ParseCommandLineOptions(argc, argv,
                               "normc makes normalization kernels\n\n"
@@ -49,6 +50,8 @@ int main(int argc, char **argv) {
     return normc::runBuild();
   if (normc::runCommand())
     return normc::runRun();
+  if (normc::benchCommand())
+    return normc::runBench();
   if (normc::doctorCommand())
     return normc::runDoctor();
   cl::PrintHelpMessage(/*Hidden=*/false, /*Categorized=*/true);

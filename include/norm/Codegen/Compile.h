@@ -15,7 +15,8 @@
 #define NORM_CODEGEN_COMPILE_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "norm/Runtime/normc_rows.h"
+#include "norm/Codegen/Request.h"
+#include "norm/Runtime/normc_runtime.h"
 #include "norm/Target/CPUTarget.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
@@ -66,6 +67,19 @@ private:
   explicit LoadedKernels(std::unique_ptr<llvm::orc::LLJIT> jit);
   std::unique_ptr<llvm::orc::LLJIT> jit;
 };
+
+/// Compiles the kernel of a request and loads it; `name` is its symbol. The
+/// target must be one that this machine can run.
+llvm::Expected<LoadedKernels> compileAndLoad(const KernelRequest &request,
+                                             const CPUTarget &target,
+                                             llvm::StringRef name);
+
+/// The runtime's (DLPack's) number of a type.
+normc_dtype toRuntimeDtype(ElementKind kind);
+
+/// What the runtime's entry needs to know of a kernel made for `request`.
+normc_kernel_info makeKernelInfo(const KernelRequest &request,
+                                 normc_kernel kernel);
 
 } // namespace mlir::norm
 
