@@ -54,6 +54,7 @@ void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   addCleanup(pm);
   pm.nest<func::FuncOp>().addPass(createNormLowerReductionsPass());
+  pm.nest<func::FuncOp>().addPass(createNormApproximateMathPass());
   pm.nest<func::FuncOp>().addPass(createNormLowerBF16Pass());
 }
 

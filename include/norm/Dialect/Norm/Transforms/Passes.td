@@ -94,6 +94,17 @@ def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let dependentDialects = ["::mlir::vector::VectorDialect"];
 }
 
+def NormApproximateMathPass : Norm_KernelPass<"norm-approximate-math"> {
+  let summary = "Replace exp, tanh, log, ... by polynomials in kernels";
+  let description = [{
+    Upstream's polynomial approximations, on f32 vectors of a kernel, where they
+    would become calls into libm.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormStripAttributesPass : Norm_KernelPass<"norm-strip-attributes"> {
   let summary = "Remove the dialect's attributes from functions";
   let description = [{
