@@ -34,6 +34,7 @@ static void addCleanup(OpPassManager &pm) {
 
 void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
                                        const NormCPUPipelineOptions &options) {
+  pm.addPass(createNormOutlineKernelsPass());
   OpPassManager &kernel = pm.nest<func::FuncOp>();
   NormSelectSchedulePassOptions select;
   select.target = options.target;

@@ -1,12 +1,13 @@
 // Residual, norm, gate, amax and int8 in plain linalg: one loop over rows, three
 // sweeps, no row in memory between them, no copy and no call into a library.
-// RUN: norm-opt %S/../Integration/CPU/Inputs/fused.mlir -norm-tile-rows \
-// RUN:   -norm-decompose -cse -canonicalize -norm-form-sweeps -cse -canonicalize \
+// RUN: norm-opt %S/../Integration/CPU/Inputs/fused.mlir -norm-outline-kernels \
+// RUN:   -norm-tile-rows -norm-decompose -cse -canonicalize -norm-form-sweeps -cse -canonicalize \
 // RUN:   | FileCheck %s --check-prefix=SWEEPS
 // RUN: norm-opt %S/../Integration/CPU/Inputs/fused.mlir \
 // RUN:   --norm-cpu-pipeline=target=x86-64-v3 | FileCheck %s --check-prefix=CODE
 
-// SWEEPS-COUNT-1: scf.forall
+// SWEEPS: func.func private @fused_rmsnorm
+// SWEEPS: scf.forall
 // SWEEPS-NOT: tensor.empty
 // SWEEPS: %[[H:.*]]:2 = linalg.generic
 // SWEEPS-SAME: iterator_types = ["reduction"]

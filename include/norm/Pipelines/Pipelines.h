@@ -26,7 +26,7 @@ struct NormCPUPipelineOptions
       llvm::cl::init("host")};
 };
 
-/// Stages 1 to 6: kernels on tensors become loops over vectors in memory.
+/// Stages 0 to 6: kernels on tensors become loops over vectors in memory.
 void buildNormRowsPipeline(OpPassManager &pm,
                            const NormCPUPipelineOptions &options);
 /// What follows on a CPU: loops and vectors become the llvm dialect.

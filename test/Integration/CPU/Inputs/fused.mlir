@@ -7,15 +7,15 @@
 !rows = tensor<?x1000xf32>
 
 func.func @fused(
-    %x: !rows {bufferization.buffer_layout = strided<[?, 1]>},
-    %residual: !rows {bufferization.buffer_layout = strided<[?, 1]>},
-    %gate: !rows {bufferization.buffer_layout = strided<[?, 1]>},
-    %weight: tensor<1000xf32> {bufferization.buffer_layout = strided<[1]>},
-    %h_out: !rows {bufferization.buffer_layout = strided<[?, 1]>},
-    %q_out: tensor<?x1000xi8> {bufferization.buffer_layout = strided<[?, 1]>},
-    %scale_out: tensor<?xf32> {bufferization.buffer_layout = strided<[1]>})
+    %x: !rows,
+    %residual: !rows,
+    %gate: !rows,
+    %weight: tensor<1000xf32>,
+    %h_out: !rows,
+    %q_out: tensor<?x1000xi8>,
+    %scale_out: tensor<?xf32>)
     -> (!rows, tensor<?x1000xi8>, tensor<?xf32>)
-    attributes {norm.kernel, llvm.emit_c_interface} {
+    attributes {llvm.emit_c_interface} {
   %c0 = arith.constant 0 : index
   %m = tensor.dim %x, %c0 : !rows
   %h = linalg.add ins(%x, %residual : !rows, !rows) outs(%h_out : !rows) -> !rows

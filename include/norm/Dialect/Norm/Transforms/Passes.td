@@ -18,6 +18,24 @@ include "mlir/Pass/PassBase.td"
 // On func.func, so that a flag alone (norm-opt --norm-tile-rows) nests.
 class Norm_KernelPass<string flag> : Pass<flag, "::mlir::func::FuncOp">;
 
+def NormOutlineKernelsPass : Pass<"norm-outline-kernels", "::mlir::ModuleOp"> {
+  let summary = "Move a norm operation and what fuses with it to a kernel";
+  let description = [{
+    Stage 0. Before: norm operations anywhere in a module. After: each is in a
+    private function of its own, marked `norm.kernel`, with all elementwise and
+    row-wise operations around it that can be computed row by row: they iterate
+    over the same rows and access them by their innermost dimension. The
+    function is called in their place; destinations are its arguments, and rows
+    that nobody else sees stay inside. An operation on memrefs becomes one on
+    tensors of these memrefs.
+
+    What stays outside is reported as a `missed` remark, with the reason
+    (`--remark-format=emitRemark --remarks-filter-missed=norm`).
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::bufferization::BufferizationDialect"];
+}
+
 def NormTileRowsPass : Norm_KernelPass<"norm-tile-rows"> {
   let summary = "Tile a norm operation by rows and fuse its neighbours";
   let description = [{

@@ -1,0 +1,51 @@
+// RUN: norm-opt %s -norm-outline-kernels | FileCheck %s
+// RUN: norm-opt %s -norm-outline-kernels --remark-format=emitRemark \
+// RUN:   --remarks-filter-missed=norm 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#transposed = affine_map<(d0, d1) -> (d1, d0)>
+
+// CHECK-LABEL: func.func @on_memrefs
+// CHECK: bufferization.to_tensor
+// CHECK: call @on_memrefs_rmsnorm
+// CHECK: bufferization.materialize_in_destination
+func.func @on_memrefs(%x: memref<4x64xf32>, %y: memref<4x64xf32, strided<[128, 1]>>) {
+  norm.rmsnorm %x : memref<4x64xf32> epsilon(1.0) outs(%y : memref<4x64xf32, strided<[128, 1]>>)
+  return
+}
+
+// A producer that is read across rows stays where it is.
+// CHECK-LABEL: func.func @across_rows
+// CHECK: linalg.generic
+// CHECK: call @across_rows_rmsnorm
+// REMARK: remark: [Missed] Fusion
+// REMARK-SAME: Reason="it is indexed across rows"
+func.func @across_rows(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %e = tensor.empty() : tensor<64x64xf32>
+  %xt = linalg.generic {indexing_maps = [#transposed, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %n = arith.negf %a : f32
+    linalg.yield %n : f32
+  } -> tensor<64x64xf32>
+  %0 = norm.rmsnorm %xt : tensor<64x64xf32> epsilon(1.0e-6) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %0 : tensor<64x64xf32>
+}
+
+// What reads a member across rows and is read by another member: not convex.
+// CHECK-LABEL: func.func @not_convex
+// CHECK: %[[N:.*]] = call @not_convex_rmsnorm
+// CHECK: linalg.transpose ins(%[[N]]
+// CHECK: linalg.add
+// REMARK: remark: [Missed] Fusion
+// REMARK-SAME: Reason="what lies between them cannot be fused", Remark="linalg.add
+func.func @not_convex(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %e = tensor.empty() : tensor<64x64xf32>
+  %n = norm.rmsnorm %x : tensor<64x64xf32> epsilon(1.0e-6) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %t = linalg.transpose ins(%n : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) permutation = [1, 0]
+  %s = linalg.add ins(%n, %t : tensor<64x64xf32>, tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %s : tensor<64x64xf32>
+}
+
+// CHECK: func.func private @on_memrefs_rmsnorm
+// CHECK-SAME: norm.kernel
