@@ -63,6 +63,16 @@ void mlir::norm::registerForCompilation(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
+LogicalResult mlir::norm::lowerToStage(ModuleOp module, const CPUTarget &target,
+                                       StringRef stage) {
+  PassManager pm(module.getContext());
+  NormCPUPipelineOptions options;
+  options.target = target.name;
+  options.stopAfter = stage.str();
+  buildNormCPUPipeline(pm, options);
+  return pm.run(module);
+}
+
 LogicalResult mlir::norm::lowerToLLVMDialect(ModuleOp module,
                                              const CPUTarget &target) {
   PassManager pm(module.getContext());

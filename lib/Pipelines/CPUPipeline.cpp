@@ -32,20 +32,40 @@ static void addCleanup(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
 }
 
-void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
+llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
+  static constexpr llvm::StringRef names[] = {
+      "outline-kernels", "select-schedule", "tile-rows", "decompose",
+      "form-sweeps",     "vectorize",       "bufferize"};
+  return names;
+}
+
+bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
                                        const NormCPUPipelineOptions &options) {
+  auto stopsAfter = [&](StringRef stage) { return options.stopAfter == stage; };
   pm.addPass(createNormOutlineKernelsPass());
+  if (stopsAfter("outline-kernels"))
+    return false;
   OpPassManager &kernel = pm.nest<func::FuncOp>();
   NormSelectSchedulePassOptions select;
   select.target = options.target;
   kernel.addPass(createNormSelectSchedulePass(select));
+  if (stopsAfter("select-schedule"))
+    return false;
   kernel.addPass(createNormTileRowsPass());
+  if (stopsAfter("tile-rows"))
+    return false;
   kernel.addPass(createNormDecomposePass());
   addCleanup(kernel);
+  if (stopsAfter("decompose"))
+    return false;
   kernel.addPass(createNormFormSweepsPass());
   addCleanup(kernel);
+  if (stopsAfter("form-sweeps"))
+    return false;
   kernel.addPass(createNormVectorizePass());
   addCleanup(kernel);
+  if (stopsAfter("vectorize"))
+    return false;
 
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;
@@ -54,9 +74,13 @@ void mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   addCleanup(pm);
-  pm.nest<func::FuncOp>().addPass(createNormLowerReductionsPass());
-  pm.nest<func::FuncOp>().addPass(createNormApproximateMathPass());
-  pm.nest<func::FuncOp>().addPass(createNormLowerBF16Pass());
+  if (stopsAfter("bufferize"))
+    return false;
+  OpPassManager &buffers = pm.nest<func::FuncOp>();
+  buffers.addPass(createNormLowerReductionsPass());
+  buffers.addPass(createNormApproximateMathPass());
+  buffers.addPass(createNormLowerBF16Pass());
+  return true;
 }
 
 void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
@@ -79,7 +103,8 @@ void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
 
 void mlir::norm::buildNormCPUPipeline(OpPassManager &pm,
                                       const NormCPUPipelineOptions &options) {
-  buildNormRowsPipeline(pm, options);
+  if (!buildNormRowsPipeline(pm, options))
+    return;
   pm.nest<func::FuncOp>().addPass(createNormStripAttributesPass());
   buildNormConvertToLLVMPipeline(pm);
 }

@@ -15,6 +15,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
+#include "norm/Pipelines/Pipelines.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -42,9 +43,22 @@ static cl::opt<std::string> prefix("prefix",
                                    cl::cat(category()),
                                    cl::sub(buildCommand()));
 
+static cl::opt<std::string>
+    stopAfter("stop-after",
+              cl::desc("print the IR after a stage: outline-kernels, "
+                       "select-schedule, tile-rows, decompose, form-sweeps, "
+                       "vectorize, bufferize"),
+              cl::value_desc("stage"), cl::cat(category()),
+              cl::sub(buildCommand()));
+static cl::opt<bool> dryRun("dry-run",
+                            cl::desc("print the equal norm-opt command only"),
+                            cl::cat(category()), cl::sub(buildCommand()));
+
 static StringRef extensionOf(StringRef kind) {
   return StringSwitch<StringRef>(kind)
       .Case("mlir", ".mlir")
+      .Case("linalg", ".linalg.mlir")
+      .Case("vector", ".vector.mlir")
       .Case("llvm", ".ll")
       .Case("asm", ".s")
       .Case("object", ".o")
@@ -53,18 +67,45 @@ static StringRef extensionOf(StringRef kind) {
       .Default("");
 }
 
-int normc::runBuild() {
+/// The command line again, without what only this run needs.
+static std::string repeat(ArrayRef<const char *> arguments) {
+  std::string text;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    StringRef argument = arguments[i];
+    if (argument == "-o") {
+      ++i;
+      continue;
+    }
+    StringRef name = argument.ltrim('-');
+    if (name == "dry-run" || name.starts_with("emit=") ||
+        name.starts_with("stop-after=") || name.starts_with("o="))
+      continue;
+    text += ("'" + argument + "' ").str();
+  }
+  return text;
+}
+
+int normc::runBuild(ArrayRef<const char *> arguments) {
   SmallVector<std::string> kinds(emits.begin(), emits.end());
   if (kinds.empty())
     kinds = {"object", "header", "manifest"};
   for (StringRef kind : kinds)
     if (extensionOf(kind).empty())
-      return fail(kBadFlags, "--emit: unknown kind '" + kind + "'" +
-                                 suggest(kind, {"mlir", "llvm", "asm", "object",
-                                                "header", "manifest"}));
-  if (output.empty())
+      return fail(kBadFlags,
+                  "--emit: unknown kind '" + kind + "'" +
+                      suggest(kind, {"mlir", "linalg", "vector", "llvm", "asm",
+                                     "object", "header", "manifest"}));
+  if (!stopAfter.empty() && !is_contained(getStageNames(), stopAfter))
+    return fail(kBadFlags, "--stop-after: unknown stage '" + stopAfter + "'" +
+                               suggest(stopAfter, getStageNames()));
+  if (!stopAfter.empty() && output.empty())
+    output = "-";
+  if (output.empty() && !dryRun)
     return fail(kBadFlags, "-o is missing: a directory, such as -o out/");
-  bool toFile = kinds.size() == 1 && !sys::path::is_separator(output.back()) &&
+  if (!stopAfter.empty())
+    kinds = {"mlir"};
+  bool toFile = !output.empty() && kinds.size() == 1 &&
+                !sys::path::is_separator(output.back()) &&
                 !sys::fs::is_directory(output);
   if (output == "-" && kinds.size() != 1)
     return fail(kBadFlags, "-o - takes one --emit, got " + Twine(kinds.size()));
@@ -87,8 +128,38 @@ int normc::runBuild() {
   std::string name = getKernelName(*request, target->level, prefix);
   mlir::OwningOpRef<mlir::ModuleOp> module =
       buildModule(&context, *request, *target, name);
+  if (dryRun) {
+    outs() << "normc build " << repeat(arguments) << "--emit=mlir -o " << name
+           << ".mlir\n"
+           << "norm-opt " << name
+           << ".mlir --norm-cpu-pipeline=\"target=" << target->name;
+    if (!stopAfter.empty())
+      outs() << " stop-after=" << stopAfter;
+    outs() << '"' << (stopAfter.empty() ? " --norm-emit-row-range" : "")
+           << '\n';
+    return kDone;
+  }
+  auto lowered = [&](StringRef stage, std::string &into) {
+    mlir::OwningOpRef<mlir::ModuleOp> copy = module->clone();
+    if (failed(lowerToStage(*copy, *target, stage)))
+      return false;
+    raw_string_ostream(into) << *copy << '\n';
+    return true;
+  };
+  if (!stopAfter.empty()) {
+    std::string text;
+    if (!lowered(stopAfter, text))
+      return fail(kInternal, "the kernel could not be lowered");
+    if (Error error = writeFile(output, [&](raw_ostream &os) { os << text; }))
+      return fail(kLacking, std::move(error));
+    return kDone;
+  }
   StringMap<std::string> contents;
   raw_string_ostream(contents["mlir"]) << *module << '\n';
+  for (auto [kind, stage] :
+       {std::pair("linalg", "form-sweeps"), std::pair("vector", "vectorize")})
+    if (is_contained(kinds, kind) && !lowered(stage, contents[kind]))
+      return fail(kInternal, "the kernel could not be lowered");
   Expected<KernelChoice> choice = selectSchedule(*module, *target);
   if (!choice)
     return fail(kInternal, choice.takeError());

@@ -58,7 +58,8 @@ std::string suggest(llvm::StringRef given,
                     llvm::ArrayRef<llvm::StringRef> known);
 
 int runBench();
-int runBuild();
+/// `arguments` are those of the command line, after the subcommand.
+int runBuild(llvm::ArrayRef<const char *> arguments);
 int runRun();
 int runDoctor();
 

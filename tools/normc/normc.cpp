@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
     return normc::kDone;
   }
   if (normc::buildCommand())
-    return normc::runBuild();
+    return normc::runBuild(ArrayRef<const char *>(argv, argc).drop_front(2));
   if (normc::runCommand())
     return normc::runRun();
   if (normc::benchCommand())

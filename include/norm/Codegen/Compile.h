@@ -36,6 +36,10 @@ namespace mlir::norm {
 /// translations.
 void registerForCompilation(DialectRegistry &registry);
 
+/// Runs norm-cpu-pipeline up to and with `stage`, one of getStageNames().
+LogicalResult lowerToStage(ModuleOp module, const CPUTarget &target,
+                           llvm::StringRef stage);
+
 /// Runs norm-cpu-pipeline and norm-emit-row-range. Diagnostics go to the
 /// context's handler.
 LogicalResult lowerToLLVMDialect(ModuleOp module, const CPUTarget &target);

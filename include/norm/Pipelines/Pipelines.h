@@ -24,10 +24,20 @@ struct NormCPUPipelineOptions
   PassOptions::Option<std::string> target{
       *this, "target", llvm::cl::desc("CPU level or CPU name, or host"),
       llvm::cl::init("host")};
+  PassOptions::Option<std::string> stopAfter{
+      *this, "stop-after",
+      llvm::cl::desc("a stage after which to stop: outline-kernels, "
+                     "select-schedule, tile-rows, decompose, form-sweeps, "
+                     "vectorize, bufferize"),
+      llvm::cl::init("")};
 };
 
+/// The names that stop-after takes, in order.
+llvm::ArrayRef<llvm::StringRef> getStageNames();
+
 /// Stages 0 to 6: kernels on tensors become loops over vectors in memory.
-void buildNormRowsPipeline(OpPassManager &pm,
+/// Returns whether all of them were added, so that lowering may follow.
+bool buildNormRowsPipeline(OpPassManager &pm,
                            const NormCPUPipelineOptions &options);
 /// What follows on a CPU: loops and vectors become the llvm dialect.
 void buildNormConvertToLLVMPipeline(OpPassManager &pm);

@@ -1,0 +1,93 @@
+"""normc build: stages, what it emits, and the command of --dry-run."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from test_run import NORMC, normc
+
+STAGES = ["outline-kernels", "select-schedule", "tile-rows", "decompose",
+          "form-sweeps", "vectorize", "bufferize"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_is_valid_ir(stage, tmp_path):
+    result = normc("build", "layernorm", "--shape=?x769", "--dtype=bf16",
+                   "--bias", "--rstd", "--mean", "--residual",
+                   "--target=x86-64-v3", f"--stop-after={stage}")
+    assert result.returncode == 0, result.stderr
+    path = tmp_path / "stage.mlir"
+    path.write_text(result.stdout)
+    assert subprocess.run([NORMC.parent / "norm-opt", path, "-o",
+                           "/dev/null"]).returncode == 0
+
+
+def test_dry_run_is_what_is_done(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = ["rmsnorm", "--shape=?x4096", "--target=x86-64-v3"]
+    commands = normc("build", *flags, "--dry-run").stdout.splitlines()
+    for command in commands[:-1]:
+        words = shlex.split(command)
+        assert subprocess.run([NORMC.parent / words[0], *words[1:]]
+                              ).returncode == 0
+    words = shlex.split(commands[-1])
+    done = subprocess.run([NORMC.parent / words[0], *words[1:]],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "llvm.func @normc_rmsnorm_f32_f32_f32_n4096_x86_64_v3(" in done.stdout
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16"])
+@pytest.mark.parametrize("target", ["x86-64-v3", "x86-64-v4", "znver5"])
+@pytest.mark.parametrize("shape", ["?x4096", "?x?", "3x31"])
+def test_objects_need_nothing(dtype, target, shape, tmp_path):
+    for op in ("rmsnorm", "layernorm"):
+        path = tmp_path / f"{op}.o"
+        result = normc("build", op, f"--shape={shape}", f"--dtype={dtype}",
+                       f"--target={target}", "--bias", "--residual", "--rstd",
+                       "--emit=object", "-o", path)
+        assert result.returncode == 0, result.stderr
+        undefined = subprocess.run(["llvm-nm-22", "-u", path],
+                                   capture_output=True, text=True).stdout
+        assert undefined == ""
+
+
+def test_inner_loops_are_vectors():
+    """No scalar conversion, call or stack access in the inner loops."""
+    for dtype in ("f32", "bf16"):
+        for target in ("x86-64-v3", "znver5"):
+            asm = normc("build", "rmsnorm", "--shape=?x4096",
+                        f"--dtype={dtype}", f"--target={target}",
+                        "--emit=asm", "-o", "-").stdout
+            loops = inner_loops(asm)
+            assert len(loops) == 2, (dtype, target)
+            for loop in loops:
+                text = "\n".join(loop)
+                for word in ("call", "(%rsp", "cvtss", "cvtsd", "{%k",
+                             "maskmov", "pinsr", "pextr"):
+                    assert word not in text, (dtype, target, text)
+            registers = "zmm" if target == "znver5" else "ymm"
+            assert all(any(registers in line for line in loop)
+                       for loop in loops)
+
+
+def inner_loops(asm):
+    """The instructions of the innermost loops over pieces of a row: those that
+    use vectors. (The loop over runs of rows jumps backwards twice.)"""
+    lines = [line.split("#")[0].strip() for line in asm.splitlines()]
+    labels = {line[:-1]: i for i, line in enumerate(lines)
+              if line.endswith(":") and line.startswith(".LBB")}
+    spans = []
+    for i, line in enumerate(lines):
+        words = line.split()
+        if words and words[0].startswith("j") and words[-1] in labels:
+            start = labels[words[-1]]
+            if start < i:
+                spans.append((start, i))
+    inner = [s for s in spans
+             if not any(t != s and s[0] <= t[0] and t[1] <= s[1]
+                        for t in spans)]
+    loops = [[l for l in lines[a:b + 1] if l and not l.endswith(":")]
+             for a, b in inner]
+    return [loop for loop in loops if any("mm" in line for line in loop)]
