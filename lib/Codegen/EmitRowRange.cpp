@@ -21,8 +21,6 @@
 #include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 
-#include <cstddef>
-
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMEMITROWRANGEPASS
 #include "norm/Codegen/Passes.h.inc"
@@ -31,38 +29,15 @@ namespace mlir::norm {
 using namespace mlir;
 using namespace mlir::norm;
 
-static const RowField rowFields[] = {
-#define FIELD(name)                                                            \
-  {#name, offsetof(normc_rows, name), offsetof(normc_rows, name##_stride)}
-    FIELD(x),
-    FIELD(residual),
-    FIELD(weight),
-    FIELD(bias),
-    FIELD(y),
-    FIELD(residual_out),
-#undef FIELD
-    // One element per row, contiguous.
-    {"rstd", offsetof(normc_rows, rstd), 0},
-    {"mean", offsetof(normc_rows, mean), 0},
-    {"epsilon", offsetof(normc_rows, epsilon), 0},
-};
-
-const RowField *mlir::norm::findRowField(StringRef name) {
-  for (const RowField &field : rowFields)
-    if (field.name == name)
-      return &field;
-  return nullptr;
-}
-
 namespace {
 class Emitter {
 public:
-  Emitter(LLVM::LLVMFuncOp body, ArrayAttr operands)
-      : body(body), operands(operands), loc(body.getLoc()),
-        b(body.getContext()), i64(b.getI64Type()),
+  Emitter(LLVM::LLVMFuncOp body, const RowLayout &layout)
+      : body(body), layout(layout), loc(body.getLoc()), b(body.getContext()),
+        i64(b.getI64Type()),
         pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
 
-  LogicalResult run() {
+  void run() {
     std::string name = body.getName().str();
     body.setName(name + "_rows");
     body.setLinkage(LLVM::Linkage::Internal);
@@ -75,15 +50,14 @@ public:
     Value begin = start->getArgument(1), end = start->getArgument(2);
 
     b.setInsertionPointToStart(start);
-    n = loadInteger(offsetof(normc_rows, n));
-    Value inner = loadInteger(offsetof(normc_rows, inner));
-    for (Attribute each : operands)
-      if (failed(loadOperand(cast<DictionaryAttr>(each))))
-        return failure();
+    n = loadInteger(layout.n);
+    Value inner = loadInteger(layout.inner);
+    for (const RowOperand &operand : layout.operands)
+      loadOperand(operand);
     // A run is one row where the weight or the bias changes with it.
     Value perRow = constant(0);
     for (const Operand &operand : loaded)
-      if (operand.perRow && operand.rank == 1)
+      if (operand.kind == OperandKind::Row)
         perRow = LLVM::OrOp::create(b, loc, perRow, operand.innerStride);
     Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, perRow,
                                         constant(0));
@@ -110,14 +84,12 @@ public:
     LLVM::ReturnOp::create(b, loc, ValueRange());
 
     body->removeAttr(NormDialect::kOperandsAttr);
-    return success();
   }
 
 private:
   struct Operand {
-    int64_t rank, bytes;
-    /// Whether it has strides of its own in normc_rows.
-    bool perRow;
+    OperandKind kind;
+    Type type;
     Value base, outerStride, innerStride;
   };
 
@@ -136,27 +108,17 @@ private:
   }
   Value loadInteger(int64_t offset) { return load(i64, offset); }
 
-  LogicalResult loadOperand(DictionaryAttr description) {
-    auto name = description.getAs<StringAttr>("name");
-    auto rank = description.getAs<IntegerAttr>("rank");
-    auto bytes = description.getAs<IntegerAttr>("bytes");
-    const RowField *field = name ? findRowField(name) : nullptr;
-    if (!field || !rank || !bytes)
-      return body->emitError()
-             << "norm.operands must name fields of normc_rows with rank and "
-                "bytes, got "
-             << description;
-    Operand operand{
-        rank.getInt(), bytes.getInt(), field->stride != 0, {}, {}, {}};
-    bool scalar = operand.rank == 0;
-    operand.base =
-        load(scalar ? Type(b.getF64Type()) : Type(pointer), field->offset);
-    if (operand.perRow) {
-      operand.outerStride = loadInteger(field->stride);
-      operand.innerStride = loadInteger(field->stride + 8);
+  void loadOperand(const RowOperand &description) {
+    Operand operand{description.kind, description.type, {}, {}, {}};
+    Type loadedType = pointer;
+    if (operand.kind == OperandKind::Scalar)
+      loadedType = operand.type.isIndex() ? i64 : operand.type;
+    operand.base = load(loadedType, description.offset);
+    if (description.stride) {
+      operand.outerStride = loadInteger(description.stride);
+      operand.innerStride = loadInteger(description.stride + 8);
     }
     loaded.push_back(operand);
-    return success();
   }
 
   /// The body's arguments: scalars as they are, memrefs as pointer, aligned
@@ -165,28 +127,42 @@ private:
                                   Value length) {
     SmallVector<Value> values;
     for (const Operand &operand : loaded) {
-      if (operand.rank == 0) {
+      if (operand.kind == OperandKind::Scalar) {
         values.push_back(operand.base);
         continue;
       }
-      Value elements = row;
-      if (operand.perRow)
-        elements = add(multiply(outer, operand.outerStride),
-                       multiply(position, operand.innerStride));
-      Value address = LLVM::GEPOp::create(
-          b, loc, pointer, b.getIntegerType(operand.bytes * 8), operand.base,
-          ArrayRef<LLVM::GEPArg>{elements});
+      Value address = operand.base;
+      if (operand.kind != OperandKind::One) {
+        Value elements = row;
+        if (operand.innerStride)
+          elements = add(multiply(outer, operand.outerStride),
+                         multiply(position, operand.innerStride));
+        unsigned bits = operand.type.getIntOrFloatBitWidth();
+        address =
+            LLVM::GEPOp::create(b, loc, pointer, b.getIntegerType(bits),
+                                operand.base, ArrayRef<LLVM::GEPArg>{elements});
+      }
       values.append({address, address, constant(0)});
-      if (operand.rank == 2)
+      switch (operand.kind) {
+      case OperandKind::Rows:
         values.append({length, n, operand.innerStride, constant(1)});
-      else
-        values.append({operand.perRow ? n : length, constant(1)});
+        break;
+      case OperandKind::Row:
+        values.append({n, constant(1)});
+        break;
+      case OperandKind::Element:
+        values.append({length, constant(1)});
+        break;
+      case OperandKind::One:
+      case OperandKind::Scalar:
+        break;
+      }
     }
     return values;
   }
 
   LLVM::LLVMFuncOp body;
-  ArrayAttr operands;
+  const RowLayout &layout;
   Location loc;
   OpBuilder b;
   Type i64, pointer;
@@ -201,11 +177,55 @@ struct NormEmitRowRangePass
     for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
       if (function->hasAttr(NormDialect::kOperandsAttr))
         kernels.push_back(function);
-    for (LLVM::LLVMFuncOp kernel : kernels)
-      if (failed(Emitter(kernel, kernel->getAttrOfType<ArrayAttr>(
-                                     NormDialect::kOperandsAttr))
-                     .run()))
+    for (LLVM::LLVMFuncOp kernel : kernels) {
+      FailureOr<RowLayout> layout = readLayout(
+          kernel->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr),
+          [&] { return kernel->emitError(); });
+      if (failed(layout) || failed(verifyArguments(kernel, *layout)))
         return signalPassFailure();
+      Emitter(kernel, *layout).run();
+    }
+    if (!kernels.empty() && failed(verifyNoCalls()))
+      signalPassFailure();
+  }
+
+  /// The arguments that the body has after the conversion of its memrefs.
+  static LogicalResult verifyArguments(LLVM::LLVMFuncOp kernel,
+                                       const RowLayout &layout) {
+    unsigned expected = 0;
+    for (const RowOperand &operand : layout.operands)
+      switch (operand.kind) {
+      case OperandKind::Rows:
+        expected += 7;
+        break;
+      case OperandKind::Row:
+      case OperandKind::Element:
+        expected += 5;
+        break;
+      case OperandKind::One:
+        expected += 3;
+        break;
+      case OperandKind::Scalar:
+        expected += 1;
+        break;
+      }
+    if (kernel.getNumArguments() == expected)
+      return success();
+    return kernel->emitError()
+           << "norm.operands describes " << expected
+           << " arguments after the conversion of memrefs, the function has "
+           << kernel.getNumArguments();
+  }
+
+  /// An object has no undefined symbol: it is linked with nothing.
+  LogicalResult verifyNoCalls() {
+    for (auto function : getOperation().getOps<LLVM::LLVMFuncOp>())
+      if (function.isExternal() &&
+          !SymbolTable::symbolKnownUseEmpty(function, getOperation()))
+        return function->emitError()
+               << "a kernel cannot call " << function.getName()
+               << ", which no kernel's object has";
+    return success();
   }
 };
 } // namespace

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Builders.h"
+#include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -158,26 +159,27 @@ public:
     auto function =
         func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     Block *block = function.addEntryBlock();
-    SmallVector<Attribute> operands;
+    SmallVector<RowOperand> operands;
     llvm::StringMap<Value> values;
     for (auto [index, argument] : llvm::enumerate(arguments)) {
       values[argument.name] = block->getArgument(index);
-      operands.push_back(b.getDictionaryAttr({
-          b.getNamedAttr("name", b.getStringAttr(argument.name)),
-          b.getNamedAttr("rank", b.getI64IntegerAttr(argument.rank)),
-          b.getNamedAttr("bytes", b.getI64IntegerAttr(argument.bytes)),
-      }));
-      if (argument.rank == 0)
+      operands.push_back({argument.name.str(), argument.kind,
+                          getElementTypeOrSelf(argument.type)});
+      auto type = dyn_cast<RankedTensorType>(argument.type);
+      if (!type)
         continue;
       SmallVector<int64_t> strides = {1};
-      if (argument.rank == 2)
+      if (type.getRank() == 2)
         strides.insert(strides.begin(), ShapedType::kDynamic);
       function.setArgAttr(index, "bufferization.buffer_layout",
                           StridedLayoutAttr::get(b.getContext(), 0, strides));
     }
     function->setAttr(NormDialect::kKernelAttr, b.getUnitAttr());
     function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target.name));
-    function->setAttr(NormDialect::kOperandsAttr, b.getArrayAttr(operands));
+    function->setAttr(NormDialect::kOperandsAttr,
+                      describeLayout(b.getContext(),
+                                     layoutInNormcRows(operands),
+                                     /*withOffsets=*/false));
 
     b.setInsertionPointToStart(block);
     SmallVector<Value> results = buildBody(values);
@@ -190,8 +192,8 @@ public:
 private:
   struct Argument {
     StringRef name;
+    OperandKind kind;
     Type type;
-    int64_t rank, bytes;
   };
 
   FloatType getType(ElementKind kind) {
@@ -208,30 +210,33 @@ private:
     llvm_unreachable("all elements are handled");
   }
 
-  void add(StringRef name, ArrayRef<int64_t> shape, ElementKind kind) {
-    arguments.push_back({name, RankedTensorType::get(shape, getType(kind)),
-                         static_cast<int64_t>(shape.size()),
-                         getElementBytes(kind)});
+  void add(StringRef name, OperandKind kind, ArrayRef<int64_t> shape,
+           ElementKind element) {
+    arguments.push_back(
+        {name, kind, RankedTensorType::get(shape, getType(element))});
   }
 
+  /// The number of rows is dynamic even where the request fixes it: a kernel
+  /// gets them in runs.
   void addArguments() {
-    int64_t matrix[] = {request.rows, request.n};
-    add("x", matrix, request.x);
+    int64_t rows = ShapedType::kDynamic;
+    int64_t matrix[] = {rows, request.n};
+    add("x", OperandKind::Rows, matrix, request.x);
     if (request.residual)
-      add("residual", matrix, *request.residual);
+      add("residual", OperandKind::Rows, matrix, *request.residual);
     if (request.weight)
-      add("weight", request.n, *request.weight);
+      add("weight", OperandKind::Row, request.n, *request.weight);
     if (request.bias)
-      add("bias", request.n, *request.bias);
+      add("bias", OperandKind::Row, request.n, *request.bias);
     if (!request.epsilon)
-      arguments.push_back({"epsilon", b.getF64Type(), 0, 8});
-    add("y", matrix, request.y);
+      arguments.push_back({"epsilon", OperandKind::Scalar, b.getF64Type()});
+    add("y", OperandKind::Rows, matrix, request.y);
     if (request.residual)
-      add("residual_out", matrix, *request.residual);
+      add("residual_out", OperandKind::Rows, matrix, *request.residual);
     if (request.rstd)
-      add("rstd", request.rows, request.getStatistic());
+      add("rstd", OperandKind::Element, rows, request.getStatistic());
     if (request.mean)
-      add("mean", request.rows, request.getStatistic());
+      add("mean", OperandKind::Element, rows, request.getStatistic());
   }
 
   Value convert(Value value, Type type) {

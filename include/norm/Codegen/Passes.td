@@ -19,9 +19,12 @@ def NormEmitRowRangePass : Pass<"norm-emit-row-range", "::mlir::ModuleOp"> {
   let summary = "Give kernels the signature of the C interface";
   let description = [{
     Before: an `llvm.func` whose memrefs are expanded, with `norm.operands`: a
-    dictionary per argument, `{name = "x", rank = 2, bytes = 2}`. Rank 0 is a
-    scalar, 1 the weight or the bias (a row) or a statistic (an element per
-    row), 2 rows.
+    dictionary per argument, `{name = "x", kind = "rows", type = bf16}`, for
+    fields of `struct normc_rows`. Kinds are `rows`; `row`, the weight or the
+    bias; `element`, a statistic of each row; `one`, a pointer to one element;
+    and `scalar`. With `offset` and `stride` (of `int64_t[2]`), in bytes, they
+    are fields of another struct, whose extents are given by `{name = "n", kind
+    = "extent", offset = ...}` and `inner`.
     After: it is internal, and a function of its name takes
     `(const struct normc_rows *, int64_t begin, int64_t end)`. The range is
     split into runs of rows that have one stride, one division per run; where

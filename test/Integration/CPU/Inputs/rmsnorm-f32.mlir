@@ -7,9 +7,9 @@ func.func @rmsnorm_f32_n4096(
     %y: tensor<?x4096xf32> {bufferization.buffer_layout = strided<[?, 1]>},
     %s: tensor<?xf32> {bufferization.buffer_layout = strided<[1]>})
     -> (tensor<?x4096xf32>, tensor<?xf32>) attributes {norm.kernel, norm.operands = [
-      {name = "x", rank = 2, bytes = 4}, {name = "weight", rank = 1, bytes = 4},
-      {name = "epsilon", rank = 0, bytes = 8}, {name = "y", rank = 2, bytes = 4},
-      {name = "rstd", rank = 1, bytes = 4}]} {
+      {name = "x", kind = "rows", type = f32}, {name = "weight", kind = "row", type = f32},
+      {name = "epsilon", kind = "scalar", type = f64}, {name = "y", kind = "rows", type = f32},
+      {name = "rstd", kind = "element", type = f32}]} {
   %0:2 = norm.rmsnorm %x : tensor<?x4096xf32> weight(%w : tensor<4096xf32>)
     epsilon(%eps : f64) outs(%y : tensor<?x4096xf32>, rstd %s : tensor<?xf32>)
     -> tensor<?x4096xf32>, tensor<?xf32>
@@ -23,9 +23,9 @@ func.func @rmsnorm_f32_any(
     %y: tensor<?x?xf32> {bufferization.buffer_layout = strided<[?, 1]>},
     %s: tensor<?xf32> {bufferization.buffer_layout = strided<[1]>})
     -> (tensor<?x?xf32>, tensor<?xf32>) attributes {norm.kernel, norm.operands = [
-      {name = "x", rank = 2, bytes = 4}, {name = "weight", rank = 1, bytes = 4},
-      {name = "epsilon", rank = 0, bytes = 8}, {name = "y", rank = 2, bytes = 4},
-      {name = "rstd", rank = 1, bytes = 4}]} {
+      {name = "x", kind = "rows", type = f32}, {name = "weight", kind = "row", type = f32},
+      {name = "epsilon", kind = "scalar", type = f64}, {name = "y", kind = "rows", type = f32},
+      {name = "rstd", kind = "element", type = f32}]} {
   %0:2 = norm.rmsnorm %x : tensor<?x?xf32> weight(%w : tensor<?xf32>)
     epsilon(%eps : f64) outs(%y : tensor<?x?xf32>, rstd %s : tensor<?xf32>)
     -> tensor<?x?xf32>, tensor<?xf32>

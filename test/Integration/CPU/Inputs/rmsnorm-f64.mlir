@@ -6,9 +6,9 @@ func.func @rmsnorm_f64_any(
     %y: tensor<?x?xf64> {bufferization.buffer_layout = strided<[?, 1]>},
     %s: tensor<?xf64> {bufferization.buffer_layout = strided<[1]>})
     -> (tensor<?x?xf64>, tensor<?xf64>) attributes {norm.kernel, norm.operands = [
-      {name = "x", rank = 2, bytes = 8}, {name = "weight", rank = 1, bytes = 8},
-      {name = "epsilon", rank = 0, bytes = 8}, {name = "y", rank = 2, bytes = 8},
-      {name = "rstd", rank = 1, bytes = 8}]} {
+      {name = "x", kind = "rows", type = f64}, {name = "weight", kind = "row", type = f64},
+      {name = "epsilon", kind = "scalar", type = f64}, {name = "y", kind = "rows", type = f64},
+      {name = "rstd", kind = "element", type = f64}]} {
   %0:2 = norm.rmsnorm %x : tensor<?x?xf64> weight(%w : tensor<?xf64>)
     epsilon(%eps : f64) outs(%y : tensor<?x?xf64>, rstd %s : tensor<?xf64>)
     -> tensor<?x?xf64>, tensor<?xf64>
