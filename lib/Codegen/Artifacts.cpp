@@ -15,6 +15,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "norm/Runtime/normc_runtime.h"
 #include "norm/Tuning/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/JSON.h"
 
@@ -50,41 +51,205 @@ mlir::norm::selectSchedule(ModuleOp module, const CPUTarget &target) {
                       print(NormDialect::kScheduleSourceAttr)};
 }
 
+/// The declarations around `comment`, which ends with the arguments' types.
+static void printFunctions(llvm::raw_ostream &os, StringRef name,
+                           StringRef structName, StringRef comment) {
+  os << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* " << comment
+     << " */\nvoid " << name << "(const struct " << structName
+     << " *args, int64_t begin, int64_t end);\n\n"
+     << "/* All rows. The kernel has one instance, so the size of the "
+        "last-level cache\n * does not matter. */\n"
+     << "static inline void " << name << "_call(const struct " << structName
+     << " *args, int64_t rows,\n    int64_t llc_bytes) {\n"
+     << "  (void)llc_bytes;\n  " << name << "(args, 0, rows);\n}\n\n"
+     << "#ifdef __cplusplus\n}\n#endif\n\n";
+}
+
 std::string mlir::norm::makeHeader(const KernelRequest &request,
                                    const CPUTarget &target, StringRef name) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
+  std::string text, comment;
+  llvm::raw_string_ostream os(text), words(comment);
   std::string guard = name.upper() + "_H";
   os << "/* " << name << ": " << getNormName(request.op) << " for "
      << target.name << ", made by normc " << NORMC_VERSION << ". */\n"
      << "#ifndef " << guard << "\n#define " << guard << "\n\n"
-     << rowsHeader << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-     << "/* ";
+     << rowsHeader << '\n';
   if (!ShapedType::isDynamic(request.n))
-    os << "Rows have " << request.n << " elements. ";
-  os << "Element types: x " << getElementName(request.x);
+    words << "Rows have " << request.n << " elements. ";
+  words << "Element types: x " << getElementName(request.x);
   if (request.residual)
-    os << ", residual and residual_out " << getElementName(*request.residual);
+    words << ", residual and residual_out "
+          << getElementName(*request.residual);
   if (request.weight)
-    os << ", weight " << getElementName(*request.weight);
+    words << ", weight " << getElementName(*request.weight);
   if (request.bias)
-    os << ", bias " << getElementName(*request.bias);
-  os << ", y " << getElementName(request.y);
+    words << ", bias " << getElementName(*request.bias);
+  words << ", y " << getElementName(request.y);
   if (request.rstd || request.mean)
-    os << ", statistics " << getElementName(request.getStatistic());
-  os << ".\n * "
-     << (request.epsilon ? "epsilon is built in." : "epsilon is args->epsilon.")
-     << " */\n"
-     << "void " << name
-     << "(const struct normc_rows *args, int64_t begin, int64_t end);\n\n"
-     << "/* All rows. The kernel has one instance, so the size of the "
-        "last-level cache\n * does not matter. */\n"
-     << "static inline void " << name
-     << "_call(const struct normc_rows *args, int64_t rows,\n"
-     << "    int64_t llc_bytes) {\n  (void)llc_bytes;\n  " << name
-     << "(args, 0, rows);\n}\n\n"
-     << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
+    words << ", statistics " << getElementName(request.getStatistic());
+  words << ".\n * "
+        << (request.epsilon ? "epsilon is built in."
+                            : "epsilon is args->epsilon.");
+  printFunctions(os, name, "normc_rows", comment);
+  os << "#endif /* " << guard << " */\n";
   return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels of files
+//===----------------------------------------------------------------------===//
+
+static std::string printType(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+static std::string scalarInC(Type type) {
+  if (type.isF32())
+    return "float";
+  if (type.isF64())
+    return "double";
+  if (type.isIndex())
+    return "int64_t";
+  return "int" + std::to_string(type.getIntOrFloatBitWidth()) + "_t";
+}
+
+static StringRef kindInWords(OperandKind kind) {
+  switch (kind) {
+  case OperandKind::Rows:
+    return "rows";
+  case OperandKind::Row:
+    return "a row";
+  case OperandKind::Element:
+    return "one per row";
+  case OperandKind::One:
+    return "one";
+  case OperandKind::Scalar:
+    return "a value";
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+static std::string getStructName(const FileKernel &kernel) {
+  return kernel.function + "_rows";
+}
+
+static void printStruct(llvm::raw_ostream &os, const FileKernel &kernel) {
+  std::string name = getStructName(kernel);
+  std::string guard = "NORMC_STRUCT_" + StringRef(name).upper();
+  os << "#include <stdint.h>\n\n#ifndef " << guard << "\n#define " << guard
+     << "\n"
+     << "/* Row r is (r / inner, r % inner); strides are (outer, inner) in "
+        "elements, of\n * any sign for inputs, 0 repeats. The n elements of a "
+        "row are contiguous. Give\n * a matrix inner = rows and its row "
+        "stride in stride[1]. Pointers are aligned to\n * their element. New "
+        "fields are appended; struct_size says which are there. */\n"
+     << "struct " << name << " {\n  uint32_t struct_size, flags;\n";
+  const auto &operands = kernel.layout.operands;
+  auto each = [&](auto print) {
+    for (bool written : {false, true})
+      for (unsigned field : kernel.fields)
+        if (kernel.written[field] == written)
+          print(operands[field], written);
+  };
+  each([&](const RowOperand &operand, bool written) {
+    if (operand.kind != OperandKind::Scalar)
+      os << (written ? "  void *" : "  const void *") << operand.name << "; /* "
+         << printType(operand.type) << ", " << kindInWords(operand.kind)
+         << " */\n";
+  });
+  os << "  int64_t n, inner;\n";
+  each([&](const RowOperand &operand, bool) {
+    if (operand.stride)
+      os << "  int64_t " << operand.name << "_stride[2];\n";
+  });
+  for (unsigned field : kernel.fields)
+    if (const RowOperand &operand = operands[field];
+        operand.kind == OperandKind::Scalar)
+      os << "  " << scalarInC(operand.type) << ' ' << operand.name << ";\n";
+  os << "};\n#endif /* " << guard << " */\n\n";
+}
+
+std::string mlir::norm::makeHeader(const FileKernel &kernel,
+                                   const CPUTarget &target) {
+  std::string text, comment;
+  llvm::raw_string_ostream os(text), words(comment);
+  std::string guard = StringRef(kernel.symbol).upper() + "_H";
+  os << "/* " << kernel.symbol << ": the function '" << kernel.function
+     << "' for " << target.name << ", made by normc " << NORMC_VERSION
+     << ". */\n#ifndef " << guard << "\n#define " << guard << "\n\n";
+  printStruct(os, kernel);
+  if (ShapedType::isDynamic(kernel.n))
+    words << "Rows have args->n elements.";
+  else
+    words << "Rows have " << kernel.n << " elements.";
+  words << " No output is the memory of another operand";
+  for (auto [operand, inputs] :
+       llvm::zip(kernel.layout.operands, kernel.inPlace))
+    if (!inputs.empty())
+      words << ";\n * " << operand.name << " may be "
+            << llvm::join(inputs, " or ");
+  words << '.';
+  printFunctions(os, kernel.symbol, getStructName(kernel), comment);
+  os << "#endif /* " << guard << " */\n";
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Manifests
+//===----------------------------------------------------------------------===//
+
+static std::string printManifest(llvm::json::Object kernel,
+                                 const CPUTarget &target,
+                                 const KernelChoice &choice) {
+  kernel["tree"] = choice.tree;
+  kernel["schedule"] = choice.schedule;
+  kernel["schedule_source"] = choice.source;
+  llvm::json::Value manifest = llvm::json::Object{
+      {"schema", 1},
+      {"abi", static_cast<int64_t>(NORMC_ABI)},
+      {"codegen_version", kCodegenVersion},
+      {"normc", NORMC_VERSION},
+      {"llvm", LLVM_VERSION_STRING},
+      {"target", llvm::json::Object{{"name", target.name},
+                                    {"level", getLevelName(target.level)},
+                                    {"triple", target.triple}}},
+      {"kernels", llvm::json::Array{std::move(kernel)}},
+  };
+  return llvm::formatv("{0:2}\n", manifest).str();
+}
+
+static llvm::json::Value extent(int64_t value) {
+  if (ShapedType::isDynamic(value))
+    return "any";
+  return value;
+}
+
+std::string mlir::norm::makeManifest(const FileKernel &kernel,
+                                     const CPUTarget &target,
+                                     const KernelChoice &choice) {
+  llvm::json::Array operands;
+  for (unsigned index : kernel.fields) {
+    const RowOperand &operand = kernel.layout.operands[index];
+    llvm::json::Object entry{{"name", operand.name},
+                             {"kind", kindInWords(operand.kind)},
+                             {"type", printType(operand.type)},
+                             {"written", bool(kernel.written[index])},
+                             {"offset", operand.offset}};
+    if (operand.stride)
+      entry["stride_offset"] = operand.stride;
+    if (kernel.written[index])
+      entry["in_place"] = llvm::json::Array(kernel.inPlace[index]);
+    operands.push_back(std::move(entry));
+  }
+  return printManifest(llvm::json::Object{{"symbol", kernel.symbol},
+                                          {"function", kernel.function},
+                                          {"n", extent(kernel.n)},
+                                          {"struct", getStructName(kernel)},
+                                          {"struct_bytes", kernel.bytes},
+                                          {"operands", std::move(operands)}},
+                       target, choice);
 }
 
 std::string mlir::norm::makeManifest(const KernelRequest &request,
@@ -94,11 +259,6 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
     if (!kind)
       return nullptr;
     return getElementName(*kind);
-  };
-  auto extent = [](int64_t value) -> llvm::json::Value {
-    if (ShapedType::isDynamic(value))
-      return "any";
-    return value;
   };
   llvm::json::Object kernel{
       {"symbol", name},
@@ -116,9 +276,7 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
       {"eps_placement",
        request.epsPlacement == EpsPlacement::Inside ? "inside" : "outside"},
       {"cast", request.cast == Cast::None ? "none" : "before-weight"},
-      {"tree", choice.tree},
-      {"schedule", choice.schedule},
-      {"schedule_source", choice.source},
+      {"in_place", true},
   };
   if (request.epsilon)
     kernel["epsilon"] = *request.epsilon;
@@ -126,16 +284,5 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
     kernel["epsilon"] = "argument";
   if (request.partialSize)
     kernel["partial_size"] = *request.partialSize;
-  llvm::json::Value manifest = llvm::json::Object{
-      {"schema", 1},
-      {"abi", static_cast<int64_t>(NORMC_ABI)},
-      {"codegen_version", kCodegenVersion},
-      {"normc", NORMC_VERSION},
-      {"llvm", LLVM_VERSION_STRING},
-      {"target", llvm::json::Object{{"name", target.name},
-                                    {"level", getLevelName(target.level)},
-                                    {"triple", target.triple}}},
-      {"kernels", llvm::json::Array{std::move(kernel)}},
-  };
-  return llvm::formatv("{0:2}\n", manifest).str();
+  return printManifest(std::move(kernel), target, choice);
 }

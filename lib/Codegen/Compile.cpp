@@ -44,7 +44,10 @@ using namespace mlir::norm;
 
 void mlir::norm::registerForCompilation(DialectRegistry &registry) {
   norm::registerAllDialects(registry);
-  registry.insert<func::FuncDialect, memref::MemRefDialect>();
+  // What stands around a norm in a file; passes load what they make.
+  registry.insert<arith::ArithDialect, bufferization::BufferizationDialect,
+                  func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                  memref::MemRefDialect, tensor::TensorDialect>();
   affine::registerValueBoundsOpInterfaceExternalModels(registry);
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   arith::registerValueBoundsOpInterfaceExternalModels(registry);

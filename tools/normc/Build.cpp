@@ -6,13 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// normc build: object, header and manifest of one kernel, or what --emit names.
+// normc build: object, header and manifest of one kernel, or what --emit names,
+// from words or from a file of MLIR.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Files.h"
 #include "Flags.h"
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Parser/Parser.h"
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Pipelines/Pipelines.h"
@@ -20,7 +25,9 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 
 using namespace llvm;
@@ -29,8 +36,8 @@ using namespace normc;
 
 static cl::list<std::string>
     emits("emit",
-          cl::desc("any of mlir, llvm, asm, object, header, manifest "
-                   "(default: the last three)"),
+          cl::desc("any of mlir, linalg, vector, llvm, asm, object, "
+                   "header, manifest (default: the last three)"),
           cl::CommaSeparated, cl::value_desc("kinds"), cl::cat(category()),
           cl::sub(buildCommand()));
 static cl::opt<std::string>
@@ -50,6 +57,9 @@ static cl::opt<std::string>
                        "vectorize, bufferize"),
               cl::value_desc("stage"), cl::cat(category()),
               cl::sub(buildCommand()));
+static cl::opt<std::string> function(
+    "function", cl::desc("of a file: the function with the norm operation"),
+    cl::value_desc("name"), cl::cat(category()), cl::sub(buildCommand()));
 static cl::opt<bool> dryRun("dry-run",
                             cl::desc("print the equal norm-opt command only"),
                             cl::cat(category()), cl::sub(buildCommand()));
@@ -85,8 +95,47 @@ static std::string repeat(ArrayRef<const char *> arguments) {
   return text;
 }
 
-int normc::runBuild(ArrayRef<const char *> arguments) {
-  SmallVector<std::string> kinds(emits.begin(), emits.end());
+namespace {
+/// The module of one kernel, and what is written beside its code.
+struct Source {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string name;
+  std::function<std::string()> header;
+  std::function<std::string(const KernelChoice &)> manifest;
+};
+
+class Builder {
+public:
+  int run(ArrayRef<const char *> arguments);
+
+private:
+  int readFlags();
+  int makeFromWords();
+  int makeFromFile();
+  int printCommands(ArrayRef<const char *> arguments);
+  int lower(StringRef kind, StringRef stage);
+  int makeCode();
+  int write();
+  bool wants(StringRef kind) const { return is_contained(kinds, kind); }
+  /// What is wrong has been said by a diagnostic.
+  int failedToLower() {
+    return isFile() ? kBadInput
+                    : fail(kInternal, "the kernel could not be lowered");
+  }
+
+  SmallVector<std::string> kinds;
+  bool toFile = false;
+  CPUTarget target;
+  SourceMgr sources;
+  std::unique_ptr<mlir::MLIRContext> context;
+  std::unique_ptr<mlir::SourceMgrDiagnosticHandler> handler;
+  Source source;
+  StringMap<std::string> contents;
+};
+} // namespace
+
+int Builder::readFlags() {
+  kinds.assign(emits.begin(), emits.end());
   if (kinds.empty())
     kinds = {"object", "header", "manifest"};
   for (StringRef kind : kinds)
@@ -95,104 +144,140 @@ int normc::runBuild(ArrayRef<const char *> arguments) {
                   "--emit: unknown kind '" + kind + "'" +
                       suggest(kind, {"mlir", "linalg", "vector", "llvm", "asm",
                                      "object", "header", "manifest"}));
-  if (!stopAfter.empty() && !is_contained(getStageNames(), stopAfter))
-    return fail(kBadFlags, "--stop-after: unknown stage '" + stopAfter + "'" +
-                               suggest(stopAfter, getStageNames()));
-  if (!stopAfter.empty() && output.empty())
-    output = "-";
+  if (!stopAfter.empty()) {
+    if (!is_contained(getStageNames(), stopAfter))
+      return fail(kBadFlags, "--stop-after: unknown stage '" + stopAfter + "'" +
+                                 suggest(stopAfter, getStageNames()));
+    if (output.empty())
+      output = "-";
+    kinds = {"mlir"};
+  }
   if (output.empty() && !dryRun)
     return fail(kBadFlags, "-o is missing: a directory, such as -o out/");
-  if (!stopAfter.empty())
-    kinds = {"mlir"};
-  bool toFile = !output.empty() && kinds.size() == 1 &&
-                !sys::path::is_separator(output.back()) &&
-                !sys::fs::is_directory(output);
   if (output == "-" && kinds.size() != 1)
     return fail(kBadFlags, "-o - takes one --emit, got " + Twine(kinds.size()));
-  if (!toFile && kinds.size() == 1 && output == "-")
-    toFile = true;
+  toFile = kinds.size() == 1 && !output.empty() &&
+           !sys::path::is_separator(output.back()) &&
+           !sys::fs::is_directory(output);
+  Expected<CPUTarget> resolved = resolveCPUTarget(getTargetFlag());
+  if (!resolved)
+    return fail(kBadFlags, "--target: " + toString(resolved.takeError()));
+  target = *resolved;
+  return kDone;
+}
 
+int Builder::makeFromWords() {
   Expected<KernelRequest> request = getRequest();
   if (!request)
     return fail(kBadFlags, request.takeError());
-  Expected<CPUTarget> target = resolveCPUTarget(getTargetFlag());
-  if (!target)
-    return fail(kBadFlags, "--target: " + toString(target.takeError()));
-  if (Error error = verifyRequest(*request, *target))
+  if (Error error = verifyRequest(*request, target))
     return fail(kBadFlags, std::move(error));
+  if (!function.empty())
+    return fail(kBadFlags, "--function is for a kernel from a file");
+  std::string name = getKernelName(*request, target.level, prefix);
+  source = {buildModule(context.get(), *request, target, name), name,
+            [=, made = *request] { return makeHeader(made, target, name); },
+            [=, made = *request](const KernelChoice &choice) {
+              return makeManifest(made, target, name, choice);
+            }};
+  return kDone;
+}
 
-  mlir::DialectRegistry registry;
-  registerForCompilation(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.printOpOnDiagnostic(false);
-  std::string name = getKernelName(*request, target->level, prefix);
-  mlir::OwningOpRef<mlir::ModuleOp> module =
-      buildModule(&context, *request, *target, name);
-  if (dryRun) {
-    outs() << "normc build " << repeat(arguments) << "--emit=mlir -o " << name
-           << ".mlir\n"
-           << "norm-opt " << name
-           << ".mlir --norm-cpu-pipeline=\"target=" << target->name;
-    if (!stopAfter.empty())
-      outs() << " stop-after=" << stopAfter;
-    outs() << '"' << (stopAfter.empty() ? " --norm-emit-row-range" : "")
-           << '\n';
-    return kDone;
-  }
-  auto lowered = [&](StringRef stage, std::string &into) {
-    mlir::OwningOpRef<mlir::ModuleOp> copy = module->clone();
-    if (failed(lowerToStage(*copy, *target, stage)))
-      return false;
-    raw_string_ostream(into) << *copy << '\n';
-    return true;
+int Builder::makeFromFile() {
+  // What a kernel computes is in the file.
+  for (auto &[name, option] : buildCommand().OptionsMap)
+    if (option->getNumOccurrences() && !option->isPositional() &&
+        !StringSwitch<bool>(name)
+             .Cases({"emit", "o", "prefix", "stop-after", "dry-run", "function",
+                     "target"},
+                    true)
+             .Default(false))
+      return fail(kBadFlags, "--" + name +
+                                 " is not accepted with a file, "
+                                 "which says what is computed");
+  auto buffer = MemoryBuffer::getFileOrSTDIN(getOperation(), /*IsText=*/true);
+  if (!buffer)
+    return fail(kBadInput, "cannot read '" + getOperation() +
+                               "': " + buffer.getError().message());
+  sources.AddNewSourceBuffer(std::move(*buffer), SMLoc());
+  handler = std::make_unique<mlir::SourceMgrDiagnosticHandler>(
+      sources, context.get(), errs());
+  // What stays outside of the kernel is an error here: say why.
+  mlir::remark::RemarkCategories categories;
+  categories.missed = "norm";
+  if (failed(mlir::remark::enableOptimizationRemarks(
+          *context, nullptr,
+          std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
+          /*printAsEmitRemarks=*/true)))
+    return fail(kInternal, "remarks cannot be printed");
+
+  mlir::Block block;
+  mlir::AsmParserState state;
+  if (failed(mlir::parseAsmSourceFile(sources, &block, context.get(), &state)))
+    return kBadInput;
+  source.module =
+      mlir::detail::constructContainerOpForParserIfNecessary<mlir::ModuleOp>(
+          &block, context.get(), mlir::UnknownLoc::get(context.get()));
+  if (!source.module)
+    return kBadInput;
+  mlir::FailureOr<FileKernel> kernel =
+      prepareFileKernel(*source.module, state, target, function, prefix);
+  if (failed(kernel))
+    return kBadInput;
+  source.name = kernel->symbol;
+  source.header = [=, made = *kernel] { return makeHeader(made, target); };
+  source.manifest = [=, made = *kernel](const KernelChoice &choice) {
+    return makeManifest(made, target, choice);
   };
-  if (!stopAfter.empty()) {
-    std::string text;
-    if (!lowered(stopAfter, text))
-      return fail(kInternal, "the kernel could not be lowered");
-    if (Error error = writeFile(output, [&](raw_ostream &os) { os << text; }))
-      return fail(kLacking, std::move(error));
-    return kDone;
-  }
-  StringMap<std::string> contents;
-  raw_string_ostream(contents["mlir"]) << *module << '\n';
-  for (auto [kind, stage] :
-       {std::pair("linalg", "form-sweeps"), std::pair("vector", "vectorize")})
-    if (is_contained(kinds, kind) && !lowered(stage, contents[kind]))
-      return fail(kInternal, "the kernel could not be lowered");
-  Expected<KernelChoice> choice = selectSchedule(*module, *target);
-  if (!choice)
-    return fail(kInternal, choice.takeError());
-  contents["header"] = makeHeader(*request, *target, name);
-  contents["manifest"] = makeManifest(*request, *target, name, *choice);
+  return kDone;
+}
 
-  bool needsCode = any_of(kinds, [](StringRef kind) {
-    return kind == "llvm" || kind == "asm" || kind == "object";
-  });
-  if (needsCode) {
-    if (failed(lowerToLLVMDialect(*module, *target)))
-      return fail(kInternal, "the kernel could not be lowered");
-    LLVMContext llvmContext;
-    auto code = translateToLLVMIR(*module, *target, llvmContext);
-    if (!code)
-      return fail(kInternal, code.takeError());
-    if (is_contained(kinds, "llvm"))
-      raw_string_ostream(contents["llvm"]) << **code;
-    for (auto [kind, type] : {std::pair("asm", MachineOutput::Assembly),
-                              std::pair("object", MachineOutput::Object)}) {
-      if (!is_contained(kinds, kind))
-        continue;
-      // Emission changes the module: work on the same one only once.
-      std::unique_ptr<Module> copy = CloneModule(**code);
-      auto bytes = emitMachineCode(*copy, *target, type);
-      if (!bytes)
-        return fail(kInternal, bytes.takeError());
-      contents[kind] = std::string(bytes->begin(), bytes->end());
-    }
-  }
+int Builder::printCommands(ArrayRef<const char *> arguments) {
+  outs() << "normc build " << repeat(arguments) << "--emit=mlir -o "
+         << source.name << ".mlir\n"
+         << "norm-opt " << source.name
+         << ".mlir --norm-cpu-pipeline=\"target=" << target.name;
+  if (!stopAfter.empty())
+    outs() << " stop-after=" << stopAfter;
+  outs() << '"' << (stopAfter.empty() ? " --norm-emit-row-range" : "") << '\n';
+  return kDone;
+}
 
+/// The module after a stage, as contents of a kind.
+int Builder::lower(StringRef kind, StringRef stage) {
+  mlir::OwningOpRef<mlir::ModuleOp> copy = source.module->clone();
+  if (failed(lowerToStage(*copy, target, stage)))
+    return failedToLower();
+  raw_string_ostream(contents[kind]) << *copy << '\n';
+  return kDone;
+}
+
+int Builder::makeCode() {
+  if (failed(lowerToLLVMDialect(*source.module, target)))
+    return failedToLower();
+  LLVMContext llvmContext;
+  auto code = translateToLLVMIR(*source.module, target, llvmContext);
+  if (!code)
+    return fail(kInternal, code.takeError());
+  if (wants("llvm"))
+    raw_string_ostream(contents["llvm"]) << **code;
+  for (auto [kind, type] : {std::pair("asm", MachineOutput::Assembly),
+                            std::pair("object", MachineOutput::Object)}) {
+    if (!wants(kind))
+      continue;
+    // Emission changes the module: work on the same one only once.
+    std::unique_ptr<Module> copy = CloneModule(**code);
+    auto bytes = emitMachineCode(*copy, target, type);
+    if (!bytes)
+      return fail(kInternal, bytes.takeError());
+    contents[kind] = std::string(bytes->begin(), bytes->end());
+  }
+  return kDone;
+}
+
+int Builder::write() {
   auto put = [&](const std::string &kind) {
-    return [&contents, kind](raw_ostream &os) { os << contents[kind]; };
+    return [this, kind](raw_ostream &os) { os << contents[kind]; };
   };
   if (toFile) {
     if (Error error = writeFile(output, put(kinds.front())))
@@ -204,10 +289,48 @@ int normc::runBuild(ArrayRef<const char *> arguments) {
                 "cannot make directory '" + output + "': " + code.message());
   for (const std::string &kind : kinds) {
     SmallString<128> path(output);
-    sys::path::append(path, name + extensionOf(kind).str());
+    sys::path::append(path, source.name + extensionOf(kind).str());
     if (Error error = writeFile(path, put(kind)))
       return fail(kLacking, std::move(error));
     outs() << path << '\n';
   }
   return kDone;
+}
+
+int Builder::run(ArrayRef<const char *> arguments) {
+  if (int code = readFlags())
+    return code;
+  mlir::DialectRegistry registry;
+  registerForCompilation(registry);
+  context = std::make_unique<mlir::MLIRContext>(
+      registry, mlir::MLIRContext::Threading::DISABLED);
+  context->printOpOnDiagnostic(false);
+  if (int code = isFile() ? makeFromFile() : makeFromWords())
+    return code;
+  if (dryRun)
+    return printCommands(arguments);
+  if (!stopAfter.empty()) {
+    if (int code = lower("mlir", stopAfter))
+      return code;
+    return write();
+  }
+  raw_string_ostream(contents["mlir"]) << *source.module << '\n';
+  for (auto [kind, stage] :
+       {std::pair("linalg", "form-sweeps"), std::pair("vector", "vectorize")})
+    if (wants(kind))
+      if (int code = lower(kind, stage))
+        return code;
+  Expected<KernelChoice> choice = selectSchedule(*source.module, target);
+  if (!choice)
+    return fail(kInternal, choice.takeError());
+  contents["header"] = source.header();
+  contents["manifest"] = source.manifest(*choice);
+  if (wants("llvm") || wants("asm") || wants("object"))
+    if (int code = makeCode())
+      return code;
+  return write();
+}
+
+int normc::runBuild(ArrayRef<const char *> arguments) {
+  return Builder().run(arguments);
 }

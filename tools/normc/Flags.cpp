@@ -55,7 +55,8 @@ cl::SubCommand &normc::doctorCommand() {
 #define SHAPE_FLAG                                                             \
   cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand())
 
-static cl::opt<std::string> op(cl::Positional, cl::desc("<rmsnorm|layernorm>"),
+static cl::opt<std::string> op(cl::Positional,
+                               cl::desc("<rmsnorm|layernorm|file.mlir>"),
                                cl::Required, KERNEL_FLAG);
 static cl::opt<std::string>
     dtype("dtype", cl::desc("type of x: f64, f32, f16, bf16 (default f32)"),
@@ -120,6 +121,10 @@ int normc::fail(ExitCode code, const Twine &message) {
 int normc::fail(ExitCode code, Error error) {
   return fail(code, toString(std::move(error)));
 }
+
+StringRef normc::getOperation() { return op; }
+
+bool normc::isFile() { return op == "-" || StringRef(op).ends_with(".mlir"); }
 
 StringRef normc::getTargetFlag() { return target; }
 

@@ -39,6 +39,11 @@ llvm::cl::SubCommand &runCommand();
 llvm::cl::SubCommand &benchCommand();
 llvm::cl::SubCommand &doctorCommand();
 
+/// The operation's name, or in `build` a file.
+llvm::StringRef getOperation();
+/// Whether it is a file (*.mlir, or - for standard input).
+bool isFile();
+
 /// What the user gave for --target.
 llvm::StringRef getTargetFlag();
 

@@ -13,6 +13,7 @@
 #ifndef NORM_CODEGEN_ARTIFACTS_H
 #define NORM_CODEGEN_ARTIFACTS_H
 
+#include "norm/Codegen/FileKernel.h"
 #include "norm/Codegen/Request.h"
 
 namespace mlir::norm {
@@ -34,9 +35,14 @@ llvm::Expected<KernelChoice> selectSchedule(ModuleOp module,
 std::string makeHeader(const KernelRequest &request, const CPUTarget &target,
                        llvm::StringRef name);
 
+/// The same for a kernel of a file, with its own struct.
+std::string makeHeader(const FileKernel &kernel, const CPUTarget &target);
+
 /// The manifest as JSON.
 std::string makeManifest(const KernelRequest &request, const CPUTarget &target,
                          llvm::StringRef name, const KernelChoice &choice);
+std::string makeManifest(const FileKernel &kernel, const CPUTarget &target,
+                         const KernelChoice &choice);
 
 } // namespace mlir::norm
 

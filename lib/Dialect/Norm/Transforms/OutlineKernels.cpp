@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BroadcastParameter.h"
 #include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -110,8 +111,10 @@ public:
       changed = false;
       SmallVector<Operation *> current(members.begin(), members.end());
       for (Operation *member : current) {
-        for (Value operand : member->getOperands())
-          changed |= consider(operand.getDefiningOp());
+        for (OpOperand &operand : member->getOpOperands())
+          changed |= isParameter(operand, rank)
+                         ? considerParameter(operand)
+                         : consider(operand.get().getDefiningOp());
         for (Operation *user : member->getUsers())
           changed |= consider(user);
       }
@@ -152,6 +155,30 @@ private:
     return false;
   }
 
+  /// A parameter is computed anew for each row, unless it is a whole operation
+  /// of its own.
+  bool considerParameter(OpOperand &operand) {
+    Operation *producer = operand.get().getDefiningOp();
+    if (!producer || producer->getBlock() != block ||
+        members.contains(producer) || !isa<LinalgOp, NormOpInterface>(producer))
+      return false;
+    members.insert(producer);
+    bool convex = isConvex();
+    members.remove(producer);
+    IRRewriter b(norm->getContext());
+    linalg::GenericOp broadcast;
+    if (convex)
+      broadcast = broadcastParameter(operand, rank, b);
+    if (!broadcast) {
+      reasons[producer] = "it is computed once for all rows";
+      return false;
+    }
+    members.insert(broadcast);
+    if (isOpTriviallyDead(producer) && !reasons.contains(producer))
+      b.eraseOp(producer);
+    return true;
+  }
+
   void reportMissed() {
     for (auto [op, reason] : reasons)
       remark::missed(
@@ -162,6 +189,11 @@ private:
                          op->getName().getStringRef().str(),
                          norm->getName().getStringRef().str())
           << remark::reason("{0}", reason.str());
+  }
+
+  bool isMember(Value value) {
+    Operation *producer = value.getDefiningOp();
+    return producer && members.contains(producer);
   }
 
   StringRef functionName() {
@@ -206,9 +238,7 @@ private:
 };
 } // namespace
 
-/// Bufferization would take any stride between the elements of a row. That is
-/// no stride that a kernel can have, and a copy in front of it.
-static void requireContiguousRows(func::FuncOp function, unsigned index) {
+void mlir::norm::requireContiguousRows(func::FuncOp function, unsigned index) {
   StringRef name = bufferization::BufferizationDialect::kBufferLayoutAttrName;
   auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
   if (!type || type.getRank() == 0 || function.getArgAttr(index, name))
@@ -235,30 +265,42 @@ func::FuncOp KernelRegion::outline(SymbolTable &symbols) {
           }))
         results.push_back(result);
   }
+  // Constants and sizes are made inside, all else is passed.
+  auto require = [&](Value value) {
+    Operation *producer = value.getDefiningOp();
+    if (auto dim = value.getDefiningOp<tensor::DimOp>();
+        dim && dim.getConstantIndex() && !isMember(dim.getSource())) {
+      inputs.insert(dim.getSource());
+      inside.insert(dim.getIndex().getDefiningOp());
+      inside.insert(dim);
+    } else if (producer && producer->hasTrait<OpTrait::ConstantLike>()) {
+      inside.insert(producer);
+    } else {
+      inputs.insert(value);
+    }
+  };
   for (Operation *op : ops) {
     auto destination = cast<DestinationStyleOpInterface>(op);
     op->walk([&](Operation *nested) {
       for (OpOperand &operand : nested->getOpOperands()) {
         Value value = operand.get();
         Operation *producer = value.getDefiningOp();
-        if (producer &&
-            (members.contains(producer) || op->isAncestor(producer)))
+        if (isMember(value) || (producer && op->isAncestor(producer)))
           continue;
         if (auto argument = dyn_cast<BlockArgument>(value);
             argument && op->isAncestor(argument.getOwner()->getParentOp()))
           continue;
-        bool constant = producer && producer->hasTrait<OpTrait::ConstantLike>();
         // A row that only the kernel sees has no memory of its own.
         bool scratch =
             isa_and_present<tensor::EmptyOp>(producer) && nested == op &&
             destination.isDpsInit(&operand) &&
             !llvm::is_contained(results, destination.getTiedOpResult(&operand));
-        if (constant || scratch) {
+        if (scratch) {
+          for (Value size : producer->getOperands())
+            require(size);
           inside.insert(producer);
-          for (Value needed : producer->getOperands())
-            inputs.insert(needed);
         } else {
-          inputs.insert(value);
+          require(value);
         }
       }
     });

@@ -47,5 +47,24 @@ func.func @not_convex(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
   return %s : tensor<64x64xf32>
 }
 
+// A weight that is computed is computed in the kernel, for each row; its size
+// is not passed.
+// CHECK-LABEL: func.func @computed_weight
+// CHECK-NOT: linalg
+// CHECK: call @computed_weight_rmsnorm(%{{.*}}, %{{.*}}, %{{.*}}) : (tensor<?xf32>, tensor<?x?xf32>, tensor<?x?xf32>)
+func.func @computed_weight(%x: tensor<?x?xf32>, %w: tensor<?xf32>, %y: tensor<?x?xf32>) -> tensor<?x?xf32> {
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %x, %c1 : tensor<?x?xf32>
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %exp = linalg.exp ins(%w : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+  %0 = norm.rmsnorm %x : tensor<?x?xf32> weight(%exp : tensor<?xf32>) epsilon(1.0e-6) outs(%y : tensor<?x?xf32>) -> tensor<?x?xf32>
+  return %0 : tensor<?x?xf32>
+}
+
 // CHECK: func.func private @on_memrefs_rmsnorm
 // CHECK-SAME: norm.kernel
+
+// CHECK: func.func private @computed_weight_rmsnorm
+// CHECK: linalg.generic {indexing_maps = [#[[ROW:.*]], #[[ID:.*]]], iterator_types = ["parallel", "parallel"]}
+// CHECK: math.exp
+// CHECK: norm.rmsnorm {{.*}} weight(%{{.*}} : tensor<?x?xf32>)

@@ -25,6 +25,11 @@ namespace mlir::norm {
 #define GEN_PASS_REGISTRATION
 #include "norm/Dialect/Norm/Transforms/Passes.h.inc"
 
+/// Demands of the tensor argument `index`, unless it says otherwise, that the
+/// elements of a row are contiguous. Bufferization would take any stride
+/// between them, which no kernel can have without a copy in front of it.
+void requireContiguousRows(func::FuncOp function, unsigned index);
+
 } // namespace mlir::norm
 
 #endif // NORM_DIALECT_NORM_TRANSFORMS_PASSES_H

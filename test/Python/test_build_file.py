@@ -1,0 +1,219 @@
+"""normc build file.mlir: a function becomes a kernel with a struct of its own,
+described by header and manifest."""
+
+import ctypes
+import json
+import pathlib
+import struct
+import subprocess
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from test_run import normc
+
+INPUTS = pathlib.Path(__file__).parent.parent / "Integration" / "CPU" / "Inputs"
+TARGET = "--target=x86-64-v3"
+
+
+def build(path, tmp_path, *flags):
+    result = normc("build", path, TARGET, *flags, "-o", f"{tmp_path}/")
+    assert result.returncode == 0, result.stderr
+    manifest = next(tmp_path.glob("*.manifest.json"))
+    return json.loads(manifest.read_text())["kernels"][0]
+
+
+class Kernel:
+    """Calls a built kernel as its manifest says."""
+
+    def __init__(self, path, tmp_path):
+        self.manifest = build(path, tmp_path)
+        symbol = self.manifest["symbol"]
+        library = tmp_path / "kernel.so"
+        subprocess.run(["cc", "-shared", "-nostdlib", "-o", library,
+                        tmp_path / f"{symbol}.o"], check=True)
+        self.function = ctypes.CDLL(str(library))[symbol]
+
+    def __call__(self, rows, n, **values):
+        block = bytearray(self.manifest["struct_bytes"])
+        struct.pack_into("i", block, 0, len(block))
+        extents = max(o["offset"] for o in self.manifest["operands"]
+                      if o["kind"] != "a value") + 8
+        struct.pack_into("qq", block, extents, n, rows)
+        for operand in self.manifest["operands"]:
+            value = values.pop(operand["name"])
+            if operand["kind"] == "a value":
+                form = {"f32": "f", "f64": "d", "i32": "i"}[operand["type"]]
+                struct.pack_into(form, block, operand["offset"], value)
+                continue
+            struct.pack_into("P", block, operand["offset"], value.ctypes.data)
+            if operand["kind"] == "rows":
+                struct.pack_into("qq", block, operand["stride_offset"], 0,
+                                 value.strides[0] // value.itemsize)
+        assert not values
+        buffer = (ctypes.c_char * len(block)).from_buffer(block)
+        self.function(buffer, ctypes.c_int64(0), ctypes.c_int64(rows))
+
+
+def rows_of(shape, seed=0, dtype=np.float32):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def test_header_is_the_manifest(tmp_path):
+    """Offsets in the header, compiled as C99 and C++, are the manifest's."""
+    kernel = build(INPUTS / "fused.mlir", tmp_path)
+    header = kernel["symbol"] + ".h"
+    checks = [f'#include "{header}"', f'#include "{header}"',
+              "#include <stddef.h>"]
+    name = f"struct {kernel['struct']}"
+
+    def check(expression, value):
+        number = len(checks)
+        checks.append(f"typedef char c{number}[({expression}) == {value} ? 1 : -1];")
+
+    check(f"sizeof({name})", kernel["struct_bytes"])
+    for operand in kernel["operands"]:
+        check(f"offsetof({name}, {operand['name']})", operand["offset"])
+        if "stride_offset" in operand:
+            check(f"offsetof({name}, {operand['name']}_stride)",
+                  operand["stride_offset"])
+    for suffix, flags in ((".c", ["-std=c99"]), (".cpp", ["-std=c++17"])):
+        source = tmp_path / f"check{suffix}"
+        source.write_text("\n".join(checks) + "\n")
+        subprocess.run(["clang-22", *flags, "-Wall", "-Wextra", "-Werror",
+                        "-Wno-unused-function", "-pedantic", "-fsyntax-only",
+                        source], check=True)
+    assert [o["name"] for o in kernel["operands"]] == [
+        "x", "residual", "gate", "weight", "h_out", "q_out", "scale_out"]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_fused(in_place, tmp_path):
+    kernel = Kernel(INPUTS / "fused.mlir", tmp_path)
+    rows, n = 7, 1000
+    x, residual, gate = (rows_of((rows, n), seed) for seed in range(3))
+    weight = rows_of(n, 3)
+    h = x + residual
+    wide = h.astype(np.float64)
+    z = wide / np.sqrt(np.mean(wide**2, -1, keepdims=True) + 1e-6) * weight
+    z *= gate.astype(np.float64) / (1 + np.exp(-gate.astype(np.float64)))
+    scale = np.abs(z).max(-1) / 127
+    by_name = {o["name"]: o for o in kernel.manifest["operands"]}
+    assert by_name["h_out"]["in_place"] == ["x", "residual"]
+    assert by_name["q_out"]["in_place"] == []
+
+    h_out = residual if in_place else np.empty_like(h)
+    q_out = np.empty((rows, n), np.int8)
+    scale_out = np.empty(rows, np.float32)
+    kernel(rows, n, x=x, residual=residual, gate=gate, weight=weight,
+           h_out=h_out, q_out=q_out, scale_out=scale_out)
+    np.testing.assert_array_equal(h_out, h)
+    np.testing.assert_allclose(scale_out, scale, rtol=1e-6)
+    assert np.abs(q_out - z / scale[:, None]).max() < 0.5 + 1e-3
+
+
+GEMMA = """
+func.func @gemma(%x: tensor<{m}x769xbf16>, %w: tensor<769xbf16>, %eps: f32)
+    -> tensor<{m}x769xbf16> {{
+  %we = tensor.empty() : tensor<769xf32>
+  %w1 = linalg.generic {{
+      indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>],
+      iterator_types = ["parallel"]}}
+      ins(%w : tensor<769xbf16>) outs(%we : tensor<769xf32>) {{
+  ^bb0(%a: bf16, %o: f32):
+    %one = arith.constant 1.0 : f32
+    %e = arith.extf %a : bf16 to f32
+    %s = arith.addf %e, %one : f32
+    linalg.yield %s : f32
+  }} -> tensor<769xf32>
+  {size}
+  %e = tensor.empty({operand}) : tensor<{m}x769xbf16>
+  %y = norm.rmsnorm %x : tensor<{m}x769xbf16> weight(%w1 : tensor<769xf32>)
+    epsilon(%eps : f32) outs(%e : tensor<{m}x769xbf16>) -> tensor<{m}x769xbf16>
+  return %y : tensor<{m}x769xbf16>
+}}
+"""
+SIZE = """%c0 = arith.constant 0 : index
+  %m = tensor.dim %x, %c0 : tensor<?x769xbf16>"""
+
+
+@pytest.mark.parametrize("m, size, operand", [("?", SIZE, "%m"), ("4", "", "")])
+def test_computed_weight(m, size, operand, tmp_path):
+    """1 + weight before the norm is part of the kernel; a result without a
+    destination becomes a field; a fixed number of rows is no limit."""
+    path = tmp_path / "gemma.mlir"
+    path.write_text(GEMMA.format(m=m, size=size, operand=operand))
+    kernel = Kernel(path, tmp_path)
+    assert {o["name"]: o["kind"] for o in kernel.manifest["operands"]} == {
+        "x": "rows", "w": "a row", "eps": "a value", "y": "rows"}
+    for rows in (1, 9):
+        x = rows_of((rows, 769), dtype=ml_dtypes.bfloat16)
+        w = rows_of(769, 1, dtype=ml_dtypes.bfloat16)
+        y = np.empty_like(x)
+        kernel(rows, 769, x=x, w=w, eps=0.5, y=y)
+        wide = x.astype(np.float64)
+        expected = wide / np.sqrt(np.mean(wide**2, -1, keepdims=True) + 0.5)
+        expected *= 1 + w.astype(np.float64)
+        np.testing.assert_allclose(y.astype(np.float64), expected,
+                                   rtol=2**-8, atol=1e-6)
+
+
+ACROSS = """
+#t = affine_map<(d0, d1) -> (d1, d0)>
+#i = affine_map<(d0, d1) -> (d0, d1)>
+func.func @across(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %e = tensor.empty() : tensor<64x64xf32>
+  %t = linalg.generic {indexing_maps = [#t, #i], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    linalg.yield %a : f32
+  } -> tensor<64x64xf32>
+  %y = norm.rmsnorm %t : tensor<64x64xf32> epsilon(1.0) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  return %y : tensor<64x64xf32>
+}
+"""
+NORM = """
+func.func @{name}(%x: tensor<2x{shape}x4xf32>) -> tensor<2x{shape}x4xf32> {{
+  %e = tensor.empty() : tensor<2x{shape}x4xf32>
+  %y = norm.rmsnorm %x : tensor<2x{shape}x4xf32> epsilon(1.0)
+    outs(%e : tensor<2x{shape}x4xf32>) -> tensor<2x{shape}x4xf32>
+  return %y : tensor<2x{shape}x4xf32>
+}}
+"""
+
+
+@pytest.mark.parametrize("text, flags, message", [
+    (ACROSS, [], "'linalg.generic' stays outside of the kernel"),
+    (ACROSS, [], 'Reason="it is indexed across rows"'),
+    ("func.func @f( {", [], "expected"),
+    ("func.func @f() { return }", [], "no function has a norm operation"),
+    (NORM.format(name="f", shape="3"), [], "rows of rank 2, got 'tensor<2x3x4xf32>'"),
+    (NORM.format(name="f", shape="3") + NORM.format(name="g", shape="3"), [],
+     "choose one of f, g"),
+    (NORM.format(name="f", shape="3"), ["--function=h"], "no function 'h'"),
+])
+def test_errors(text, flags, message, tmp_path):
+    path = tmp_path / "kernel.mlir"
+    path.write_text(text)
+    result = normc("build", path, *flags, "-o", tmp_path / "out/")
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("flags, message", [
+    (["--dtype=f32"], "--dtype is not accepted with a file"),
+    (["--epsilon=1"], "--epsilon is not accepted with a file"),
+    (["--emit=objekt"], "did you mean 'object'"),
+])
+def test_wrong_flags(flags, message, tmp_path):
+    result = normc("build", INPUTS / "fused.mlir", *flags, "-o", f"{tmp_path}/")
+    assert result.returncode == 1
+    assert message in result.stderr
+
+
+def test_dry_run(tmp_path):
+    result = normc("build", INPUTS / "fused.mlir", TARGET, "--dry-run")
+    assert result.returncode == 0
+    assert "norm-opt normc_fused_x86_64_v3.mlir" in result.stdout
