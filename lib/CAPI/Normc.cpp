@@ -117,7 +117,9 @@ static FailureOr<Built> build(MLIRContext *context, const NormcRequest *from) {
   if (llvm::Error error = verifyRequest(*request, *target))
     return fail(std::move(error));
   std::string name = getKernelName(*request, target->level);
-  return Built{buildModule(context, *request, *target, name), *target, name};
+  return Built{
+      buildModule(context, *request, *target, name, getRegimes(*request)),
+      *target, name};
 }
 
 MlirModule normcBuildModule(MlirContext context, const NormcRequest *request) {

@@ -51,18 +51,31 @@ mlir::norm::selectSchedule(ModuleOp module, const CPUTarget &target) {
                       print(NormDialect::kScheduleSourceAttr)};
 }
 
-/// The declarations around `comment`, which ends with the arguments' types.
+/// The declarations: `comment` says what the arguments are, `call` is the body
+/// of <name>_call and `callComment` stands before it.
+static void printFunctions(llvm::raw_ostream &os, StringRef name,
+                           StringRef structName, ArrayRef<std::string> symbols,
+                           StringRef comment, StringRef callComment,
+                           StringRef call) {
+  os << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* " << comment
+     << " */\n";
+  for (StringRef symbol : symbols)
+    os << "void " << symbol << "(const struct " << structName
+       << " *args, int64_t begin, int64_t end);\n";
+  os << "\n/* " << callComment << " */\nstatic inline void " << name
+     << "_call(const struct " << structName
+     << " *args, int64_t rows,\n    int64_t llc_bytes) {\n"
+     << call << "}\n\n#ifdef __cplusplus\n}\n#endif\n\n";
+}
+
+/// <name>_call where there is one instance.
 static void printFunctions(llvm::raw_ostream &os, StringRef name,
                            StringRef structName, StringRef comment) {
-  os << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* " << comment
-     << " */\nvoid " << name << "(const struct " << structName
-     << " *args, int64_t begin, int64_t end);\n\n"
-     << "/* All rows. The kernel has one instance, so the size of the "
-        "last-level cache\n * does not matter. */\n"
-     << "static inline void " << name << "_call(const struct " << structName
-     << " *args, int64_t rows,\n    int64_t llc_bytes) {\n"
-     << "  (void)llc_bytes;\n  " << name << "(args, 0, rows);\n}\n\n"
-     << "#ifdef __cplusplus\n}\n#endif\n\n";
+  printFunctions(
+      os, name, structName, {name.str()}, comment,
+      "All rows. The kernel has one instance, so the size of the "
+      "last-level cache\n * does not matter.",
+      ("  (void)llc_bytes;\n  " + name + "(args, 0, rows);\n").str());
 }
 
 std::string mlir::norm::makeHeader(const KernelRequest &request,
@@ -90,7 +103,25 @@ std::string mlir::norm::makeHeader(const KernelRequest &request,
   words << ".\n * "
         << (request.epsilon ? "epsilon is built in."
                             : "epsilon is args->epsilon.");
-  printFunctions(os, name, "normc_rows", comment);
+  SmallVector<Regime> regimes = getRegimes(request);
+  if (regimes.size() == 1) {
+    printFunctions(os, name, "normc_rows", comment);
+  } else {
+    std::string streaming = getInstanceName(name, Regime::Streaming);
+    words << "\n * " << kStreamSuffix
+          << " writes past the cache, the other one does not; the bits are the "
+             "same.";
+    std::string call;
+    llvm::raw_string_ostream(call)
+        << "  int64_t bytes = rows * args->n * " << getBytesPerElement(request)
+        << ";\n  if (bytes / 3 > llc_bytes / 2)\n    " << streaming
+        << "(args, 0, rows);\n  else\n    " << name << "(args, 0, rows);\n";
+    printFunctions(os, name, "normc_rows", {name.str(), streaming}, comment,
+                   "All rows, by the instance that suits their bytes: the "
+                   "streaming one from 1.5 x\n * llc_bytes, the last-level "
+                   "cache of one core's.",
+                   call);
+  }
   os << "#endif /* " << guard << " */\n";
   return text;
 }
@@ -260,6 +291,11 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
       return nullptr;
     return getElementName(*kind);
   };
+  llvm::json::Array instances;
+  for (Regime regime : getRegimes(request))
+    instances.push_back(llvm::json::Object{
+        {"regime", regime == Regime::Cached ? "cached" : "streaming"},
+        {"symbol", getInstanceName(name, regime)}});
   llvm::json::Object kernel{
       {"symbol", name},
       {"op", getNormName(request.op)},
@@ -277,6 +313,7 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
        request.epsPlacement == EpsPlacement::Inside ? "inside" : "outside"},
       {"cast", request.cast == Cast::None ? "none" : "before-weight"},
       {"in_place", true},
+      {"instances", std::move(instances)},
   };
   if (request.epsilon)
     kernel["epsilon"] = *request.epsilon;

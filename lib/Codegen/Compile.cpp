@@ -196,12 +196,14 @@ llvm::Expected<normc_kernel> LoadedKernels::lookup(StringRef name) {
 
 llvm::Expected<LoadedKernels>
 mlir::norm::compileAndLoad(const KernelRequest &request,
-                           const CPUTarget &target, StringRef name) {
+                           const CPUTarget &target, StringRef name,
+                           ArrayRef<Regime> regimes) {
   DialectRegistry registry;
   registerForCompilation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);
-  OwningOpRef<ModuleOp> module = buildModule(&context, request, target, name);
+  OwningOpRef<ModuleOp> module =
+      buildModule(&context, request, target, name, regimes);
   if (failed(lowerToLLVMDialect(*module, target)))
     return llvm::createStringError("the kernel could not be lowered");
   llvm::LLVMContext llvmContext;
@@ -224,8 +226,7 @@ static normc_dtype toRuntime(std::optional<ElementKind> kind) {
   return kind ? toRuntimeDtype(*kind) : normc_dtype NORMC_DTYPE_NONE;
 }
 
-normc_kernel_info mlir::norm::makeKernelInfo(const KernelRequest &request,
-                                             normc_kernel kernel) {
+normc_kernel_info mlir::norm::makeKernelInfo(const KernelRequest &request) {
   auto statistic = [&](bool wanted) {
     return toRuntime(wanted ? std::optional(request.getStatistic())
                             : std::nullopt);
@@ -247,6 +248,18 @@ normc_kernel_info mlir::norm::makeKernelInfo(const KernelRequest &request,
     info.epsilon = *request.epsilon;
   else
     info.flags |= NORMC_INFO_RUNTIME_EPSILON;
-  info.cached = kernel;
+  return info;
+}
+
+llvm::Expected<normc_kernel_info>
+mlir::norm::makeKernelInfo(const KernelRequest &request, LoadedKernels &kernels,
+                           StringRef name, ArrayRef<Regime> regimes) {
+  normc_kernel_info info = makeKernelInfo(request);
+  for (Regime regime : regimes) {
+    auto kernel = kernels.lookup(getInstanceName(name, regime));
+    if (!kernel)
+      return kernel.takeError();
+    (regime == Regime::Cached ? info.cached : info.streaming) = *kernel;
+  }
   return info;
 }

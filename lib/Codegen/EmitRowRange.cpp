@@ -54,6 +54,7 @@ public:
     Value inner = loadInteger(layout.inner);
     for (const RowOperand &operand : layout.operands)
       loadOperand(operand);
+    deferMisaligned(name, entry, begin, end);
     // A run is one row where the weight or the bias changes with it.
     Value perRow = constant(0);
     for (const Operand &operand : loaded)
@@ -84,9 +85,41 @@ public:
     LLVM::ReturnOp::create(b, loc, ValueRange());
 
     body->removeAttr(NormDialect::kOperandsAttr);
+    body->removeAttr(NormDialect::kRegimeAttr);
   }
 
 private:
+  /// The streaming instance leaves rows that it cannot store to the cached one.
+  void deferMisaligned(StringRef name, LLVM::LLVMFuncOp entry, Value begin,
+                       Value end) {
+    Value low;
+    for (auto [operand, description] : llvm::zip(loaded, layout.operands)) {
+      if (description.alignment == 1)
+        continue;
+      int64_t bytes = operand.type.getIntOrFloatBitWidth() / 8;
+      for (Value value :
+           {LLVM::PtrToIntOp::create(b, loc, i64, operand.base).getResult(),
+            multiply(operand.outerStride, constant(bytes)),
+            multiply(operand.innerStride, constant(bytes))}) {
+        Value bits = LLVM::AndOp::create(b, loc, value,
+                                         constant(description.alignment - 1));
+        low = low ? LLVM::OrOp::create(b, loc, low, bits).getResult() : bits;
+      }
+    }
+    if (!low)
+      return;
+    Value aligned =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, low, constant(0));
+    Block *defer = entry.addBlock(), *go = entry.addBlock();
+    LLVM::CondBrOp::create(b, loc, aligned, go, defer);
+    b.setInsertionPointToStart(defer);
+    LLVM::CallOp::create(b, loc, TypeRange(),
+                         name.drop_back(kStreamSuffix.size()),
+                         ValueRange{arguments, begin, end});
+    LLVM::ReturnOp::create(b, loc, ValueRange());
+    b.setInsertionPointToStart(go);
+  }
+
   struct Operand {
     OperandKind kind;
     Type type;
@@ -181,12 +214,30 @@ struct NormEmitRowRangePass
       FailureOr<RowLayout> layout = readLayout(
           kernel->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr),
           [&] { return kernel->emitError(); });
-      if (failed(layout) || failed(verifyArguments(kernel, *layout)))
+      if (failed(layout) || failed(verifyArguments(kernel, *layout)) ||
+          failed(verifyInstance(kernel, *layout)))
         return signalPassFailure();
       Emitter(kernel, *layout).run();
     }
     if (!kernels.empty() && failed(verifyNoCalls()))
       signalPassFailure();
+  }
+
+  /// What stores past the cache has an instance beside it that does not, for
+  /// rows that are not aligned.
+  LogicalResult verifyInstance(LLVM::LLVMFuncOp kernel,
+                               const RowLayout &layout) {
+    if (llvm::all_of(layout.operands, [](const RowOperand &operand) {
+          return operand.alignment == 1;
+        }))
+      return success();
+    StringRef name = kernel.getName();
+    if (name.consume_back(kStreamSuffix) && getOperation().lookupSymbol(name))
+      return success();
+    return kernel->emitError()
+           << "stores past the cache (schedule field 'store'), so it must be "
+              "called <kernel>"
+           << kStreamSuffix << " and stand beside <kernel>, which does not";
   }
 
   /// The arguments that the body has after the conversion of its memrefs.

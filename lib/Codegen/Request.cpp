@@ -14,10 +14,12 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Builders.h"
 #include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cmath>
 
@@ -62,6 +64,23 @@ StringRef mlir::norm::getNormName(NormKind kind) {
   return kind == NormKind::RMSNorm ? "rmsnorm" : "layernorm";
 }
 
+static llvm::Error verifySchedule(StringRef text) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<NormDialect>();
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (message.empty())
+      message = diagnostic.str();
+  });
+  Attribute attribute = parseAttribute(text, &context);
+  if (isa_and_present<CPUScheduleAttr>(attribute))
+    return llvm::Error::success();
+  if (message.empty())
+    message = "it is another attribute";
+  return llvm::createStringError(
+      "schedule: '" + text + "' is no #norm.cpu_schedule<...>: " + message);
+}
+
 llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
                                       const CPUTarget &target) {
   auto fail = [](const Twine &message) {
@@ -91,6 +110,9 @@ llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
                 Twine(request.weightOffset));
   if (request.weightOffset == 1 && !request.weight)
     return fail("weight-offset needs a weight");
+  if (!request.schedule.empty())
+    if (llvm::Error error = verifySchedule(request.schedule))
+      return error;
   if (request.mean && request.op == NormKind::RMSNorm)
     return fail("rmsnorm has no mean; accepted with layernorm");
   if (target.level == CPULevel::X86_64)
@@ -150,12 +172,38 @@ public:
                          arith::ArithDialect>();
   }
 
-  OwningOpRef<ModuleOp> run(const CPUTarget &target, StringRef name) {
+  OwningOpRef<ModuleOp> run(const CPUTarget &target, StringRef name,
+                            ArrayRef<Regime> regimes) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
     addArguments();
+    for (Regime regime : regimes) {
+      b.setInsertionPointToEnd(module->getBody());
+      func::FuncOp function = addFunction(getInstanceName(name, regime));
+      function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target.name));
+      if (auto schedule = getSchedule(regime))
+        function->setAttr(NormDialect::kScheduleAttr, schedule);
+      if (regime == Regime::Streaming)
+        function->setAttr(NormDialect::kRegimeAttr,
+                          b.getStringAttr("streaming"));
+    }
+    return module;
+  }
+
+private:
+  /// The given schedule, if it is one for this instance.
+  CPUScheduleAttr getSchedule(Regime regime) {
+    if (request.schedule.empty())
+      return {};
+    auto schedule = cast<CPUScheduleAttr>(
+        parseAttribute(request.schedule, b.getContext()));
+    bool streams = schedule.getStore() == StoreKind::NonTemporal;
+    return streams == (regime == Regime::Streaming) ? schedule
+                                                    : CPUScheduleAttr();
+  }
+
+  func::FuncOp addFunction(StringRef name) {
     SmallVector<Type> types = llvm::map_to_vector(
         arguments, [](const Argument &a) { return a.type; });
-    b.setInsertionPointToStart(module->getBody());
     auto function =
         func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     Block *block = function.addEntryBlock();
@@ -175,7 +223,6 @@ public:
                           StridedLayoutAttr::get(b.getContext(), 0, strides));
     }
     function->setAttr(NormDialect::kKernelAttr, b.getUnitAttr());
-    function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target.name));
     function->setAttr(NormDialect::kOperandsAttr,
                       describeLayout(b.getContext(),
                                      layoutInNormcRows(operands),
@@ -186,10 +233,9 @@ public:
     func::ReturnOp::create(b, loc, results);
     function.setFunctionType(
         b.getFunctionType(types, TypeRange(ValueRange(results))));
-    return module;
+    return function;
   }
 
-private:
   struct Argument {
     StringRef name;
     OperandKind kind;
@@ -314,9 +360,33 @@ private:
 };
 } // namespace
 
+int64_t mlir::norm::getBytesPerElement(const KernelRequest &request) {
+  int64_t bytes = getElementBytes(request.x) + getElementBytes(request.y);
+  if (request.residual)
+    bytes += 2 * getElementBytes(*request.residual);
+  return bytes;
+}
+
+SmallVector<Regime> mlir::norm::getRegimes(const KernelRequest &request,
+                                           int64_t llcBytes) {
+  if (!ShapedType::isDynamic(request.rows) &&
+      !ShapedType::isDynamic(request.n) &&
+      !normc_prefers_streaming(
+          llvm::SaturatingMultiply<uint64_t>(
+              request.rows, request.n * getBytesPerElement(request)),
+          llcBytes))
+    return {Regime::Cached};
+  return {Regime::Cached, Regime::Streaming};
+}
+
+std::string mlir::norm::getInstanceName(StringRef name, Regime regime) {
+  return (name + (regime == Regime::Streaming ? kStreamSuffix : "")).str();
+}
+
 OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
                                               const KernelRequest &request,
                                               const CPUTarget &target,
-                                              StringRef name) {
-  return ModuleBuilder(context, request).run(target, name);
+                                              llvm::StringRef name,
+                                              ArrayRef<Regime> regimes) {
+  return ModuleBuilder(context, request).run(target, name, regimes);
 }

@@ -143,6 +143,8 @@ mlir::norm::readLayout(ArrayAttr operands,
       operand.offset = field->offset;
       operand.stride = field->stride;
     }
+    if (auto alignment = entry.getAs<IntegerAttr>("alignment"))
+      operand.alignment = alignment.getInt();
     bool strided =
         operand.kind == OperandKind::Rows || operand.kind == OperandKind::Row;
     if (strided != (operand.stride != 0))

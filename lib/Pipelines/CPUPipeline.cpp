@@ -73,13 +73,16 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
       bufferization::LayoutMapOption::InferLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
+  pm.nest<func::FuncOp>().addPass(createNormStrideUnitRowsPass());
   addCleanup(pm);
   if (stopsAfter("bufferize"))
     return false;
   OpPassManager &buffers = pm.nest<func::FuncOp>();
+  buffers.addPass(createNormPipelineRowsPass());
   buffers.addPass(createNormLowerReductionsPass());
   buffers.addPass(createNormApproximateMathPass());
   buffers.addPass(createNormLowerBF16Pass());
+  buffers.addPass(createNormFenceStreamsPass());
   return true;
 }
 

@@ -33,7 +33,8 @@ TreeAttr mlir::norm::getCPUTree(FloatType xType, CPULevel level) {
 
 CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(MLIRContext *context,
                                                   int64_t n, FloatType xType,
-                                                  CPULevel level) {
+                                                  CPULevel level,
+                                                  bool streaming) {
   int64_t bits = getVectorBits(level);
   int64_t elementsPerVector = bits / (xType.isF64() ? 64 : 32);
   // A row of up to 16 vectors stays in registers of 32 (AVX-512, NEON), of 8
@@ -42,8 +43,11 @@ CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(MLIRContext *context,
   bool fits = !ShapedType::isDynamic(n) && n <= held * elementsPerVector;
   return CPUScheduleAttr::get(
       context, bits, /*row_group=*/1, /*unroll=*/4,
-      fits ? Hold::Registers : Hold::Cache, WeightHold::Reload, Prefetch::None,
-      /*prefetch_bytes=*/0, StoreKind::Regular, Tail::Mask, Overlap::None);
+      fits ? Hold::Registers : Hold::Cache, WeightHold::Reload,
+      // 16 to 32 KiB ahead into the L2 is best on Zen 4, by 1.25 to 1.5.
+      streaming ? Prefetch::L2 : Prefetch::None, streaming ? 16384 : 0,
+      streaming ? StoreKind::NonTemporal : StoreKind::Regular, Tail::Mask,
+      Overlap::None);
 }
 
 namespace {
@@ -85,11 +89,13 @@ struct NormSelectSchedulePass
     function->setAttr(NormDialect::kTargetAttr,
                       b.getStringAttr(resolved->name));
     function->setAttr(NormDialect::kTreeAttr, tree);
+    auto regime = function->getAttrOfType<StringAttr>(NormDialect::kRegimeAttr);
     bool chosen = function->hasAttr(NormDialect::kScheduleAttr);
     if (!chosen)
       function->setAttr(NormDialect::kScheduleAttr,
                         getDefaultCPUSchedule(&getContext(), op.getRowSize(),
-                                              xType, resolved->level));
+                                              xType, resolved->level,
+                                              regime && regime == "streaming"));
     function->setAttr(NormDialect::kScheduleSourceAttr,
                       b.getStringAttr(chosen ? "given" : "cost model"));
   }

@@ -61,7 +61,10 @@ def test_inner_loops_are_vectors():
                         f"--dtype={dtype}", f"--target={target}",
                         "--emit=asm", "-o", "-").stdout
             loops = inner_loops(asm)
-            assert len(loops) == 2, (dtype, target)
+            # Statistic and output, of the cached and the streaming instance.
+            assert len(loops) == 4, (dtype, target)
+            assert sum("movnt" in "".join(loop) for loop in loops) == 1
+            assert sum("prefetch" in "".join(loop) for loop in loops) == 1
             for loop in loops:
                 text = "\n".join(loop)
                 for word in ("call", "(%rsp", "cvtss", "cvtsd", "{%k",

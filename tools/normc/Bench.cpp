@@ -211,23 +211,23 @@ Error Bench::measure(MutableArrayRef<Buffers> sets, Times &kernel,
 
 int Bench::run(const CPUTarget &target) {
   std::string name = getKernelName(request, target.level);
-  Expected<LoadedKernels> kernels = compileAndLoad(request, target, name);
+  SmallVector<Regime> regimes = getRegimes(request, normc_llc_bytes());
+  Expected<LoadedKernels> kernels =
+      compileAndLoad(request, target, name, regimes);
   if (!kernels)
     return fail(kInternal, kernels.takeError());
-  Expected<normc_kernel> kernel = kernels->lookup(name);
-  if (!kernel)
-    return fail(kInternal, kernel.takeError());
-  info = makeKernelInfo(request, *kernel);
+  Expected<normc_kernel_info> made =
+      makeKernelInfo(request, *kernels, name, regimes);
+  if (!made)
+    return fail(kInternal, made.takeError());
+  info = *made;
 
   // x and y, residuals, and the weight once.
   int64_t elements = rows * request.n;
-  int64_t bytes =
-      elements * (getElementBytes(request.x) + getElementBytes(request.y));
+  int64_t bytes = elements * getBytesPerElement(request);
   int64_t copyBytes =
       2 * elements *
       std::min(getElementBytes(request.x), getElementBytes(request.y));
-  if (request.residual)
-    bytes += 2 * elements * getElementBytes(*request.residual);
   for (auto parameter : {request.weight, request.bias})
     if (parameter)
       bytes += request.n * getElementBytes(*parameter);

@@ -175,11 +175,12 @@ int Builder::makeFromWords() {
   if (!function.empty())
     return fail(kBadFlags, "--function is for a kernel from a file");
   std::string name = getKernelName(*request, target.level, prefix);
-  source = {buildModule(context.get(), *request, target, name), name,
-            [=, made = *request] { return makeHeader(made, target, name); },
-            [=, made = *request](const KernelChoice &choice) {
-              return makeManifest(made, target, name, choice);
-            }};
+  source = {
+      buildModule(context.get(), *request, target, name, getRegimes(*request)),
+      name, [=, made = *request] { return makeHeader(made, target, name); },
+      [=, made = *request](const KernelChoice &choice) {
+        return makeManifest(made, target, name, choice);
+      }};
   return kDone;
 }
 

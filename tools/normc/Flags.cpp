@@ -97,6 +97,10 @@ static cl::opt<std::string> castFlag(
     "cast",
     cl::desc("none (default) or before-weight: round to x's type first"),
     cl::value_desc("how"), cl::init("none"), KERNEL_FLAG);
+static cl::opt<std::string>
+    schedule("schedule",
+             cl::desc("instead of the one that is chosen; changes no bit"),
+             cl::value_desc("#norm.cpu_schedule<...>"), KERNEL_FLAG);
 static cl::opt<bool> noWeight("no-weight", cl::desc("no weight"), SHAPE_FLAG);
 static cl::opt<std::string> target(
     "target",
@@ -277,5 +281,6 @@ Expected<KernelRequest> normc::getRequest() {
   if (partialSize.getNumOccurrences())
     request.partialSize = partialSize;
   request.weightOffset = weightOffset;
+  request.schedule = schedule;
   return request;
 }

@@ -234,14 +234,17 @@ int Runner::makeOutputs() {
 
 int Runner::execute() {
   std::string name = getKernelName(request, target.level);
-  Expected<LoadedKernels> kernels = compileAndLoad(request, target, name);
+  KernelRequest call = request;
+  call.rows = x->array.getNumElements() / request.n;
+  SmallVector<Regime> regimes = getRegimes(call, normc_llc_bytes());
+  Expected<LoadedKernels> kernels =
+      compileAndLoad(request, target, name, regimes);
   if (!kernels)
     return fail(kInternal, kernels.takeError());
-  Expected<normc_kernel> kernel = kernels->lookup(name);
-  if (!kernel)
-    return fail(kInternal, kernel.takeError());
-
-  normc_kernel_info info = makeKernelInfo(request, *kernel);
+  Expected<normc_kernel_info> info =
+      makeKernelInfo(request, *kernels, name, regimes);
+  if (!info)
+    return fail(kInternal, info.takeError());
   normc_args args = {};
   args.struct_size = sizeof(args);
   args.x = toTensor(x);
@@ -254,7 +257,7 @@ int Runner::execute() {
   args.mean = toTensor(mean);
   args.epsilon = *request.epsilon;
   char message[512];
-  if (normc_run(&info, &args, nullptr, message, sizeof(message)) != NORMC_OK)
+  if (normc_run(&*info, &args, nullptr, message, sizeof(message)) != NORMC_OK)
     return fail(kBadInput, message);
   return kDone;
 }

@@ -72,18 +72,24 @@ private:
   std::unique_ptr<llvm::orc::LLJIT> jit;
 };
 
-/// Compiles the kernel of a request and loads it; `name` is its symbol. The
-/// target must be one that this machine can run.
+/// Compiles instances of the kernel of a request and loads them; `name` is the
+/// cached one's symbol. The target must be one that this machine can run.
 llvm::Expected<LoadedKernels> compileAndLoad(const KernelRequest &request,
                                              const CPUTarget &target,
-                                             llvm::StringRef name);
+                                             llvm::StringRef name,
+                                             llvm::ArrayRef<Regime> regimes);
 
 /// The runtime's (DLPack's) number of a type.
 normc_dtype toRuntimeDtype(ElementKind kind);
 
-/// What the runtime's entry needs to know of a kernel made for `request`.
-normc_kernel_info makeKernelInfo(const KernelRequest &request,
-                                 normc_kernel kernel);
+/// What the runtime's entry needs to know of a kernel made for `request`, whose
+/// instances are filled in by the caller.
+normc_kernel_info makeKernelInfo(const KernelRequest &request);
+
+/// The same with the instances that `kernels` has of `name`.
+llvm::Expected<normc_kernel_info>
+makeKernelInfo(const KernelRequest &request, LoadedKernels &kernels,
+               llvm::StringRef name, llvm::ArrayRef<Regime> regimes);
 
 } // namespace mlir::norm
 

@@ -17,6 +17,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/Runtime/normc_runtime.h"
 #include "norm/Target/CPUTarget.h"
 #include "llvm/Support/Error.h"
 #include <optional>
@@ -33,6 +34,9 @@ int64_t getElementBytes(ElementKind kind);
 enum class NormKind { RMSNorm, LayerNorm };
 llvm::StringRef getNormName(NormKind kind);
 
+/// Where the rows of a call are.
+enum class Regime { Cached, Streaming };
+
 /// One kernel. Extents are ShapedType::kDynamic where they are known only at
 /// run time; epsilon is an argument of the kernel unless it is given.
 struct KernelRequest {
@@ -48,6 +52,9 @@ struct KernelRequest {
   int64_t weightOffset = 0;
   Cast cast = Cast::None;
   bool rstd = false, mean = false;
+  /// "#norm.cpu_schedule<...>" of the cached instance, or, if it stores past
+  /// the cache, of the streaming one. Empty: stage 1 chooses.
+  std::string schedule;
 
   /// The type of the norm's input: x's, or residual_out's.
   ElementKind getNormInput() const { return residual ? *residual : x; }
@@ -66,13 +73,26 @@ llvm::Error verifyRequest(const KernelRequest &request,
 std::string getKernelName(const KernelRequest &request, CPULevel level,
                           llvm::StringRef prefix = "normc");
 
-/// A module with the kernel function: rows of rank 2 by destination, marked
-/// norm.kernel, its arguments named for norm-emit-row-range in the order of
-/// struct normc_rows.
+/// The instances that a kernel needs: both with dynamic rows, the cached one
+/// alone where the rows are fixed and fit a last-level cache of `llcBytes`.
+/// (The streaming one leaves misaligned rows to the cached one.) The default
+/// serves objects, which do not depend on the machine that makes them.
+SmallVector<Regime> getRegimes(const KernelRequest &request,
+                               int64_t llcBytes = NORMC_DEFAULT_LLC_BYTES);
+
+/// The symbol of an instance of the kernel `name`.
+std::string getInstanceName(llvm::StringRef name, Regime regime);
+
+/// Bytes of all rows' x, residual, y and residual_out, per element of a row.
+int64_t getBytesPerElement(const KernelRequest &request);
+
+/// A module with a kernel function for each regime: rows of rank 2 by
+/// destination, marked norm.kernel, its arguments named for norm-emit-row-range
+/// in the order of struct normc_rows.
 OwningOpRef<ModuleOp> buildModule(MLIRContext *context,
                                   const KernelRequest &request,
-                                  const CPUTarget &target,
-                                  llvm::StringRef name);
+                                  const CPUTarget &target, llvm::StringRef name,
+                                  llvm::ArrayRef<Regime> regimes);
 
 } // namespace mlir::norm
 

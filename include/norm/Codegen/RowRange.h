@@ -19,6 +19,10 @@
 
 namespace mlir::norm {
 
+/// Ends the name of a kernel's streaming instance; without it it is the cached
+/// one's.
+inline constexpr llvm::StringLiteral kStreamSuffix = "_stream";
+
 /// What an argument is to the rows of a kernel.
 enum class OperandKind {
   Rows,    ///< a pointer to rows, with (outer, inner) strides
@@ -34,7 +38,8 @@ struct RowOperand {
   OperandKind kind;
   Type type; ///< of an element
   int64_t offset = 0;
-  int64_t stride = 0; ///< of int64_t[2], 0 where there is none
+  int64_t stride = 0;    ///< of int64_t[2], 0 where there is none
+  int64_t alignment = 1; ///< in bytes, of each row; 1: its element's
 };
 
 /// The struct that a kernel takes.

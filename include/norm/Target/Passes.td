@@ -35,11 +35,22 @@ def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormFenceStreamsPass : Pass<"norm-fence-streams", "::mlir::func::FuncOp"> {
+  let summary = "End functions that store past the cache with an sfence";
+  let description = [{
+    Before: `vector.store` with `nontemporal`, on x86. After: each return comes
+    after `sfence`, so that whoever sees the function return sees the stores.
+    (LLVM does not order them.)
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def NormAccessHalvesAsIntegersPass : Pass<"norm-access-halves-as-integers"> {
-  let summary = "Load and store masked bf16 and f16 vectors as integers";
+  let summary = "Load and store some bf16 and f16 vectors as integers";
   let description = [{
     In the llvm dialect. LLVM's code for a masked access of such vectors without
-    AVX-512 goes through f32 and back, and so through a library function.
+    AVX-512 goes through f32 and back, and so through a library function; a
+    store of them past the cache becomes an ordinary one.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

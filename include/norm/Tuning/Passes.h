@@ -29,9 +29,10 @@ namespace mlir::norm {
 TreeAttr getCPUTree(FloatType xType, CPULevel level);
 
 /// The cost model's schedule for rows of `n` elements (ShapedType::kDynamic
-/// where unknown).
+/// where unknown); `streaming` for calls that exceed the last-level cache.
 CPUScheduleAttr getDefaultCPUSchedule(MLIRContext *context, int64_t n,
-                                      FloatType xType, CPULevel level);
+                                      FloatType xType, CPULevel level,
+                                      bool streaming);
 
 } // namespace mlir::norm
 

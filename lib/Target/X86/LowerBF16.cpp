@@ -54,7 +54,10 @@ public:
       forEach<math::FmaOp, arith::AddFOp>([&](Operation *op) { formDot(op); });
     eraseDead();
     forEach<arith::ExtFOp>([&](arith::ExtFOp op) { widen(op); });
-    if (!hasInstructions) {
+    if (hasInstructions) {
+      forEach<vector::InterleaveOp>(
+          [&](vector::InterleaveOp op) { convertPlanes(op); });
+    } else {
       forEach<vector::InterleaveOp>(
           [&](vector::InterleaveOp op) { narrowPlanes(op); });
       eraseDead();
@@ -210,6 +213,30 @@ private:
     b.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(), both);
   }
 
+  /// One conversion of both planes, side by side, and one permutation. (LLVM
+  /// makes two conversions, an insertion and two permutations of it.)
+  void convertPlanes(vector::InterleaveOp op) {
+    auto even = op.getLhs().getDefiningOp<arith::TruncFOp>();
+    auto odd = op.getRhs().getDefiningOp<arith::TruncFOp>();
+    auto plane = VectorType::get(16, b.getF32Type());
+    if (!even || !odd || !isBF16(op.getType()) ||
+        even.getIn().getType() != plane || odd.getIn().getType() != plane)
+      return;
+    auto both = LLVM::CallIntrinsicOp::create(
+        b, loc, op.getType(),
+        b.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
+        ValueRange{odd.getIn(), even.getIn()});
+    // As integers, so that it can be stored past the cache.
+    auto integers = cast<VectorType>(withElement(op.getType(), b.getI16Type()));
+    Value halves =
+        vector::BitCastOp::create(b, loc, integers, both.getResult(0));
+    SmallVector<int64_t> order;
+    for (int64_t lane = 0; lane < 16; ++lane)
+      order.append({lane, lane + 16});
+    Value joined = vector::ShuffleOp::create(b, loc, halves, halves, order);
+    b.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(), joined);
+  }
+
   void narrow(arith::TruncFOp op) {
     if (!isBF16(op.getType()) ||
         !getElementTypeOrSelf(op.getIn().getType()).isF32())
@@ -253,12 +280,19 @@ struct NormAccessHalvesAsIntegersPass
     IRRewriter b(&getContext());
     SmallVector<Operation *> accesses;
     getOperation()->walk([&](Operation *op) {
-      if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp>(op))
+      auto store = dyn_cast<LLVM::StoreOp>(op);
+      if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp>(op) ||
+          (store && store.getNontemporal()))
         accesses.push_back(op);
     });
     for (Operation *op : accesses) {
       b.setInsertionPoint(op);
       auto asIntegers = [&](Value value) -> Value {
+        // LLVM would store what a cast hides.
+        Type type = withElement(value.getType(), b.getI16Type());
+        if (auto cast = value.getDefiningOp<LLVM::BitcastOp>();
+            cast && cast.getArg().getType() == type)
+          return cast.getArg();
         return LLVM::BitcastOp::create(
             b, op->getLoc(), withElement(value.getType(), b.getI16Type()),
             value);
@@ -273,6 +307,13 @@ struct NormAccessHalvesAsIntegersPass
             b, op->getLoc(), withElement(load.getType(), b.getI16Type()),
             load.getData(), load.getMask(), padding, load.getAlignment());
         b.replaceOpWithNewOp<LLVM::BitcastOp>(op, load.getType(), loaded);
+        continue;
+      }
+      if (auto store = dyn_cast<LLVM::StoreOp>(op)) {
+        if (isHalf(store.getValue().getType()))
+          b.modifyOpInPlace(store, [&] {
+            store.getValueMutable().assign(asIntegers(store.getValue()));
+          });
         continue;
       }
       auto store = cast<LLVM::MaskedStoreOp>(op);

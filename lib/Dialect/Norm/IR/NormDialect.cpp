@@ -61,6 +61,11 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
     return expect(isa<UnitAttr>(value), "a unit attribute");
   if (name == kTargetAttr || name == kScheduleSourceAttr)
     return expect(isa<StringAttr>(value), "a string");
+  if (name == kRegimeAttr) {
+    auto regime = dyn_cast<StringAttr>(value);
+    return expect(regime && (regime == "cached" || regime == "streaming"),
+                  "\"cached\" or \"streaming\"");
+  }
   if (name == kTreeAttr)
     return expect(isa<TreeAttr>(value), "a #norm.tree");
   if (name == kScheduleAttr)
@@ -70,7 +75,7 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
     return expect(isa<ArrayAttr>(value), "an array");
   return op->emitError() << "unknown attribute '" << name
                          << "'; the norm dialect has " << kKernelAttr << ", "
-                         << kTargetAttr << ", " << kTreeAttr << ", "
-                         << kScheduleAttr << ", " << kScheduleSourceAttr
-                         << " and " << kOperandsAttr;
+                         << kTargetAttr << ", " << kRegimeAttr << ", "
+                         << kTreeAttr << ", " << kScheduleAttr << ", "
+                         << kScheduleSourceAttr << " and " << kOperandsAttr;
 }

@@ -29,6 +29,9 @@ struct NormStripAttributesPass
                            NormDialect::kTreeAttr, NormDialect::kScheduleAttr,
                            NormDialect::kScheduleSourceAttr})
       function->removeAttr(name);
+    // norm-emit-row-range reads it beside the operands.
+    if (!function->hasAttr(NormDialect::kOperandsAttr))
+      function->removeAttr(NormDialect::kRegimeAttr);
   }
 };
 } // namespace

@@ -250,14 +250,8 @@ struct NormVectorizePass
              << "cannot obey " << schedule << ": schedule field '" << field
              << "' must be " << accepted;
     };
-    if (schedule.getRowGroup() != 1)
-      return refuse("row_group", "1");
     if (schedule.getWeight() != WeightHold::Reload)
       return refuse("weight", "reload");
-    if (schedule.getPrefetch() != Prefetch::None)
-      return refuse("prefetch", "none");
-    if (schedule.getStore() != StoreKind::Regular)
-      return refuse("store", "regular");
     if (schedule.getTail() != Tail::Mask)
       return refuse("tail", "mask");
     if (schedule.getOverlap() != Overlap::None)

@@ -5,10 +5,10 @@ func.func @no_schedule() attributes {norm.kernel} { return }
 
 // -----
 
-// expected-error @+1 {{schedule field 'row_group' must be 1}}
-func.func @row_group() attributes {norm.kernel,
+// expected-error @+1 {{schedule field 'weight' must be reload}}
+func.func @widened() attributes {norm.kernel,
     norm.tree = #norm.tree<order = halving, lanes = 64>,
-    norm.schedule = #norm.cpu_schedule<vector_bits = 256, row_group = 8>} {
+    norm.schedule = #norm.cpu_schedule<vector_bits = 256, weight = widened>} {
   return
 }
 

@@ -37,6 +37,7 @@ def Norm_Dialect : Dialect {
     | `norm.tree` | `#norm.tree` | the order in which a row is summed; belongs to the problem |
     | `norm.schedule` | `#norm.cpu_schedule` or `#norm.gpu_schedule` | the mapping; changes no bit of a result |
     | `norm.schedule_source` | string | where the schedule comes from |
+    | `norm.regime` | string | `cached`, or `streaming` for calls that exceed the last-level cache; stage 1 reads it |
     | `norm.operands` | array | the fields of the C interface that the arguments stand for |
   }];
   let dependentDialects = [
@@ -48,11 +49,15 @@ def Norm_Dialect : Dialect {
   let extraClassDeclaration = [{
     static constexpr ::llvm::StringLiteral kKernelAttr = "norm.kernel";
     static constexpr ::llvm::StringLiteral kTargetAttr = "norm.target";
+    static constexpr ::llvm::StringLiteral kRegimeAttr = "norm.regime";
     static constexpr ::llvm::StringLiteral kTreeAttr = "norm.tree";
     static constexpr ::llvm::StringLiteral kScheduleAttr = "norm.schedule";
     static constexpr ::llvm::StringLiteral kScheduleSourceAttr =
         "norm.schedule_source";
     static constexpr ::llvm::StringLiteral kOperandsAttr = "norm.operands";
+
+    /// Bytes to which rows are aligned that are stored past the cache.
+    static constexpr int64_t kStreamAlignment = 64;
   }];
 }
 

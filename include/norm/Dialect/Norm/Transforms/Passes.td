@@ -101,6 +101,38 @@ def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormStrideUnitRowsPass : Norm_KernelPass<"norm-stride-unit-rows"> {
+  let summary = "Give rows of one element a stride of one";
+  let description = [{
+    After bufferization, which takes `[1, 1]` elements of a matrix as a vector
+    along the outer dimension: `memref<1xf32, strided<[?], offset: ?>>`. After:
+    `memref<1xf32, strided<[1], offset: ?>>`.
+  }];
+}
+
+def NormPipelineRowsPass : Norm_KernelPass<"norm-pipeline-rows"> {
+  let summary = "Jam rows and place hints as the schedule says";
+  let description = [{
+    Before: a bufferized kernel with a loop over rows. After: as the schedule's
+    fields say,
+
+    * `row_group`: a loop over groups of rows and one over the rest. A group's
+      horizontal reductions are one transposed reduction, and what is computed
+      with a row's scalars (mean, square root, division) is computed for all
+      rows of the group by one vector. Each row is still summed in the order of
+      the tree.
+    * `prefetch`, `prefetch_bytes`: rows are fetched ahead where they are read
+      first.
+    * `store = non_temporal`: outputs that are not read back are written past
+      the cache. Their rows must be aligned to 64 bytes, which
+      norm-emit-row-range checks.
+
+    Bits are unchanged.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let summary = "Write horizontal reductions in the order of the tree";
   let description = [{
