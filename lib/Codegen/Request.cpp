@@ -11,10 +11,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Request.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/IR/Builders.h"
 #include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
@@ -77,8 +77,8 @@ static llvm::Error verifySchedule(StringRef text) {
     return llvm::Error::success();
   if (message.empty())
     message = "it is another attribute";
-  return llvm::createStringError(
-      "schedule: '" + text + "' is no #norm.cpu_schedule<...>: " + message);
+  return llvm::createStringError("schedule: '" + text +
+                                 "' is no #norm.cpu_schedule<...>: " + message);
 }
 
 llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
@@ -194,8 +194,8 @@ private:
   CPUScheduleAttr getSchedule(Regime regime) {
     if (request.schedule.empty())
       return {};
-    auto schedule = cast<CPUScheduleAttr>(
-        parseAttribute(request.schedule, b.getContext()));
+    auto schedule =
+        cast<CPUScheduleAttr>(parseAttribute(request.schedule, b.getContext()));
     bool streams = schedule.getStore() == StoreKind::NonTemporal;
     return streams == (regime == Regime::Streaming) ? schedule
                                                     : CPUScheduleAttr();

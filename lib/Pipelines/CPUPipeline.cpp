@@ -29,7 +29,12 @@ static void addCleanup(OpPassManager &pm) {
   // cse first: canonicalization before it would keep copies of a tensor to
   // itself.
   pm.addPass(createCSEPass());
-  pm.addPass(createCanonicalizerPass());
+  // One round of the patterns; a second one would only find out that there is
+  // nothing left to do.
+  pm.addPass(createCanonicalizerPass(
+      GreedyRewriteConfig()
+          .setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled)
+          .setMaxIterations(1)));
 }
 
 llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
@@ -101,7 +106,6 @@ void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertFuncToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
   pm.addPass(createNormAccessHalvesAsIntegersPass());
-  addCleanup(pm);
 }
 
 void mlir::norm::buildNormCPUPipeline(OpPassManager &pm,

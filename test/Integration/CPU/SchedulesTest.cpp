@@ -21,9 +21,9 @@
 #include <random>
 
 using namespace mlir::norm;
-using mlir::ShapedType;
 using llvm::ArrayRef;
 using llvm::SmallVector;
+using mlir::ShapedType;
 using norm::oracle::GuardedBuffer;
 namespace ref = norm::reference;
 
@@ -54,10 +54,10 @@ class Call {
 public:
   Call(const Case &problem, int64_t rows, bool aligned)
       : dtype(toReference(problem.x)), n(problem.n), rows(rows),
-        stride(aligned ? llvm::alignTo(n, 64) : n),
-        x(n * rows * size()), residual(n * rows * size()), weight(n * size()),
-        bias(n * size()), h(n * rows * size()),
-        y(((rows - 1) * stride + n) * size() + slack()), rstd(rows * 8) {
+        stride(aligned ? llvm::alignTo(n, 64) : n), x(n * rows * size()),
+        residual(n * rows * size()), weight(n * size()), bias(n * size()),
+        h(n * rows * size()), y(((rows - 1) * stride + n) * size() + slack()),
+        rstd(rows * 8) {
     std::mt19937 random(static_cast<unsigned>(n + rows));
     std::normal_distribution<double> normal;
     for (GuardedBuffer *buffer : {&x, &residual, &weight, &bias})
@@ -196,9 +196,9 @@ TEST_P(SchedulesTest, RowGroups) {
         SmallVector<std::string> schedules;
         for (int64_t rows : {2, 4, 8, 16})
           if (rows <= lanes)
-            schedules.push_back(makeSchedule(
-                ", row_group = " + std::to_string(rows) +
-                ", hold = registers"));
+            schedules.push_back(
+                makeSchedule(", row_group = " + std::to_string(rows) +
+                             ", hold = registers"));
         check({op, x, n}, schedules, n);
       });
 }

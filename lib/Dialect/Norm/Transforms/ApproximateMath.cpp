@@ -23,12 +23,32 @@ namespace mlir::norm {
 using namespace mlir;
 using namespace mlir::norm;
 
+/// Operations that become instructions or a few of them.
+static bool isInstruction(Operation *op) {
+  return isa<math::FmaOp, math::SqrtOp, math::RsqrtOp, math::AbsFOp,
+             math::AbsIOp, math::CopySignOp, math::CeilOp, math::FloorOp,
+             math::TruncOp, math::RoundEvenOp, math::CtPopOp,
+             math::CountLeadingZerosOp, math::CountTrailingZerosOp>(op);
+}
+
 namespace {
 struct NormApproximateMathPass
     : public norm::impl::NormApproximateMathPassBase<NormApproximateMathPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (!function->hasAttr(NormDialect::kKernelAttr))
+      return;
+    // Most kernels have none, and the patterns take longer than a walk.
+    bool approximates =
+        function
+            .walk([](Operation *op) {
+              return isa_and_present<math::MathDialect>(op->getDialect()) &&
+                             !isInstruction(op)
+                         ? WalkResult::interrupt()
+                         : WalkResult::advance();
+            })
+            .wasInterrupted();
+    if (!approximates)
       return;
     RewritePatternSet patterns(&getContext());
     auto isFunction = [](StringRef name) {
@@ -41,10 +61,7 @@ struct NormApproximateMathPass
       return signalPassFailure();
     WalkResult result = function.walk([&](Operation *op) {
       if (!isa_and_present<math::MathDialect>(op->getDialect()) ||
-          isa<math::FmaOp, math::SqrtOp, math::RsqrtOp, math::AbsFOp,
-              math::AbsIOp, math::CopySignOp, math::CeilOp, math::FloorOp,
-              math::TruncOp, math::RoundEvenOp, math::CtPopOp,
-              math::CountLeadingZerosOp, math::CountTrailingZerosOp>(op))
+          isInstruction(op))
         return WalkResult::advance();
       op->emitOpError() << "on " << op->getResultTypes().front()
                         << " has no form without a library function, which a "
