@@ -107,6 +107,8 @@ createMachine(const CPUTarget &target) {
     return llvm::createStringError(error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  // Assembly says which loop a block belongs to.
+  options.MCOptions.AsmVerbose = true;
   return std::unique_ptr<llvm::TargetMachine>(llvmTarget->createTargetMachine(
       triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Default));

@@ -76,21 +76,23 @@ def test_inner_loops_are_vectors():
 
 
 def inner_loops(asm):
-    """The instructions of the innermost loops over pieces of a row: those that
-    use vectors. (The loop over runs of rows jumps backwards twice.)"""
-    lines = [line.split("#")[0].strip() for line in asm.splitlines()]
-    labels = {line[:-1]: i for i, line in enumerate(lines)
-              if line.endswith(":") and line.startswith(".LBB")}
-    spans = []
-    for i, line in enumerate(lines):
-        words = line.split()
-        if words and words[0].startswith("j") and words[-1] in labels:
-            start = labels[words[-1]]
-            if start < i:
-                spans.append((start, i))
-    inner = [s for s in spans
-             if not any(t != s and s[0] <= t[0] and t[1] <= s[1]
-                        for t in spans)]
-    loops = [[l for l in lines[a:b + 1] if l and not l.endswith(":")]
-             for a, b in inner]
-    return [loop for loop in loops if any("mm" in line for line in loop)]
+    """The instructions of loops that have no loop inside, by LLVM's comments on
+    blocks. (The loop over runs of rows has one inside.)"""
+    loops = []
+    header, inside, fresh = None, False, False
+    for line in asm.splitlines():
+        code, _, comment = line.partition("#")
+        code = code.strip()
+        if code.startswith(".LBB") or comment.startswith(" %bb."):
+            name = code.rstrip(":").removeprefix(".L")
+            inside, fresh = False, True
+        if fresh and "This Inner Loop Header" in comment:
+            header, inside = name, True
+            loops.append([])
+        elif fresh and header and f"in Loop: Header={header} " in comment:
+            inside = True
+        if code and not code.endswith(":"):
+            fresh = False
+            if inside:
+                loops[-1].append(code)
+    return loops
