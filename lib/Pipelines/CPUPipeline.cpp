@@ -84,6 +84,7 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
     return false;
   OpPassManager &buffers = pm.nest<func::FuncOp>();
   buffers.addPass(createNormPipelineRowsPass());
+  buffers.addPass(createNormNarrowTailsPass());
   buffers.addPass(createNormLowerReductionsPass());
   buffers.addPass(createNormApproximateMathPass());
   buffers.addPass(createNormLowerBF16Pass());

@@ -46,8 +46,9 @@ CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(MLIRContext *context,
       fits ? Hold::Registers : Hold::Cache, WeightHold::Reload,
       // 16 to 32 KiB ahead into the L2 is best on Zen 4, by 1.25 to 1.5.
       streaming ? Prefetch::L2 : Prefetch::None, streaming ? 16384 : 0,
-      streaming ? StoreKind::NonTemporal : StoreKind::Regular, Tail::Mask,
-      Overlap::None);
+      streaming ? StoreKind::NonTemporal : StoreKind::Regular,
+      // Only AVX-512 has masks for 16 bits and less.
+      bits < 512 ? Tail::Narrow : Tail::Mask, Overlap::None);
 }
 
 namespace {

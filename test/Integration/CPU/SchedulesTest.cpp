@@ -210,7 +210,8 @@ TEST_P(SchedulesTest, HintsAndUnrolling) {
     for (bool any : {false, true})
       forEachSize({769, 1, 4096, 33}, turn, [&](int64_t n) {
         check({NormKind::RMSNorm, x, n},
-              {makeSchedule(", unroll = 1"), makeSchedule(", unroll = 8"),
+              {makeSchedule(", unroll = 1"),
+               makeSchedule(", unroll = 8, tail = narrow"),
                makeSchedule(", prefetch = nta, prefetch_bytes = 4096, "
                             "store = non_temporal"),
                makeSchedule(", prefetch = l1, prefetch_bytes = 64")},

@@ -252,8 +252,6 @@ struct NormVectorizePass
     };
     if (schedule.getWeight() != WeightHold::Reload)
       return refuse("weight", "reload");
-    if (schedule.getTail() != Tail::Mask)
-      return refuse("tail", "mask");
     if (schedule.getOverlap() != Overlap::None)
       return refuse("overlap", "none");
     return success();

@@ -126,7 +126,7 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     | `weight` | `reload`: read for each row; `registers`: kept; `widened`: converted to f32 once per call |
     | `prefetch`, `prefetch_bytes` | hint and distance of the prefetch of later rows |
     | `store` | `regular`, or `non_temporal` past the last-level cache |
-    | `tail` | `mask`: masked access; `narrow`: narrower vectors |
+    | `tail` | `mask`: masked access; `narrow`: narrower vectors where elements have less than 32 bits |
     | `overlap` | `next_statistic`: the output sweep is merged with the next row's statistic |
 
     Example: `#norm.cpu_schedule<vector_bits = 512, hold = registers>`

@@ -133,6 +133,20 @@ def NormPipelineRowsPass : Norm_KernelPass<"norm-pipeline-rows"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormNarrowTailsPass : Norm_KernelPass<"norm-narrow-tails"> {
+  let summary = "Access partial vectors by narrower ones";
+  let description = [{
+    Before: a bufferized kernel whose schedule says `tail = narrow`, with masked
+    reads and writes. After: those of elements below 32 bits, for which AVX2 has
+    no masks, are accesses of narrower vectors. A known number of elements is a
+    sum of powers of two; an unknown one goes through a vector on the stack, by
+    two overlapping copies.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let summary = "Write horizontal reductions in the order of the tree";
   let description = [{

@@ -1,0 +1,210 @@
+//===- NarrowTails.cpp ----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Partial vectors without masks. AVX2 has no masked access of elements below 32
+// bits, and LLVM makes a branch per element of one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
+
+namespace mlir::norm {
+#define GEN_PASS_DEF_NORMNARROWTAILSPASS
+#include "norm/Dialect/Norm/Transforms/Passes.h.inc"
+} // namespace mlir::norm
+
+using namespace mlir;
+using namespace mlir::norm;
+
+namespace {
+/// Where elements are copied from or to.
+struct Place {
+  Value memref, index;
+};
+
+class TailNarrowing {
+public:
+  explicit TailNarrowing(func::FuncOp function)
+      : function(function), b(function.getContext()), loc(function.getLoc()) {}
+
+  /// Refuses masks other than of the first elements.
+  LogicalResult run() {
+    SmallVector<Operation *> accesses;
+    function.walk([&](Operation *op) {
+      if (auto read = dyn_cast<vector::TransferReadOp>(op);
+          read && read.getMask() && isNarrow(read.getVectorType()))
+        accesses.push_back(op);
+      if (auto write = dyn_cast<vector::TransferWriteOp>(op);
+          write && write.getMask() && isNarrow(write.getVectorType()))
+        accesses.push_back(op);
+    });
+    for (Operation *op : accesses) {
+      b.setInsertionPoint(op);
+      loc = op->getLoc();
+      if (auto read = dyn_cast<vector::TransferReadOp>(op)) {
+        if (failed(rewrite(read)))
+          return failure();
+      } else if (failed(rewrite(cast<vector::TransferWriteOp>(op)))) {
+        return failure();
+      }
+    }
+    return success();
+  }
+
+private:
+  static bool isNarrow(VectorType type) {
+    return type.getRank() == 1 && type.getElementTypeBitWidth() < 32;
+  }
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value add(Value a, Value c) { return arith::AddIOp::create(b, loc, a, c); }
+
+  LogicalResult rewrite(vector::TransferReadOp op) {
+    VectorType type = op.getVectorType();
+    Place row{op.getBase(), op.getIndices().front()};
+    Value padding = vector::BroadcastOp::create(b, loc, type, op.getPadding());
+    if (std::optional<int64_t> count = getStaticCount(op.getMask())) {
+      Value result = padding;
+      forEachPower(*count, [&](int64_t offset, int64_t size) {
+        Value part = load(size, type, row, constant(offset));
+        result = vector::InsertStridedSliceOp::create(b, loc, part, result,
+                                                      offset, /*strides=*/1);
+      });
+      b.replaceOp(op, result);
+      return success();
+    }
+    FailureOr<Value> count = getCount(op.getMask(), type.getNumElements());
+    if (failed(count))
+      return failure();
+    Place buffer{getBuffer(type), constant(0)};
+    store(padding, buffer, constant(0));
+    copy(type, row, buffer, *count, type.getNumElements() / 2);
+    b.replaceOp(op, load(type.getNumElements(), type, buffer, constant(0)));
+    return success();
+  }
+
+  LogicalResult rewrite(vector::TransferWriteOp op) {
+    VectorType type = op.getVectorType();
+    Place row{op.getBase(), op.getIndices().front()};
+    if (std::optional<int64_t> count = getStaticCount(op.getMask())) {
+      forEachPower(*count, [&](int64_t offset, int64_t size) {
+        Value part = vector::ExtractStridedSliceOp::create(
+            b, loc, op.getVector(), offset, size, /*strides=*/1);
+        store(part, row, constant(offset));
+      });
+      b.eraseOp(op);
+      return success();
+    }
+    FailureOr<Value> count = getCount(op.getMask(), type.getNumElements());
+    if (failed(count))
+      return failure();
+    Place buffer{getBuffer(type), constant(0)};
+    store(op.getVector(), buffer, constant(0));
+    copy(type, buffer, row, *count, type.getNumElements() / 2);
+    b.eraseOp(op);
+    return success();
+  }
+
+  /// `count` as a sum of powers of two, the largest first.
+  static void forEachPower(int64_t count,
+                           function_ref<void(int64_t, int64_t)> body) {
+    int64_t offset = 0;
+    while (offset < count) {
+      int64_t size = llvm::bit_floor(static_cast<uint64_t>(count - offset));
+      body(offset, size);
+      offset += size;
+    }
+  }
+
+  /// Copies `count` elements: two overlapping vectors of `size` where there are
+  /// that many (at most twice), else narrower ones.
+  void copy(VectorType type, Place from, Place to, Value count, int64_t size) {
+    if (size == 0)
+      return;
+    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
+                                       constant(size));
+    auto branch = scf::IfOp::create(b, loc, fits, /*withElseRegion=*/size > 1);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Value last = arith::SubIOp::create(b, loc, count, constant(size));
+    Value first = load(size, type, from, constant(0));
+    Value second = load(size, type, from, last);
+    store(first, to, constant(0));
+    store(second, to, last);
+    if (size > 1) {
+      b.setInsertionPointToStart(branch.elseBlock());
+      copy(type, from, to, count, size / 2);
+    }
+  }
+
+  Value load(int64_t size, VectorType type, Place place, Value offset) {
+    return vector::LoadOp::create(b, loc,
+                                  VectorType::get(size, type.getElementType()),
+                                  place.memref, add(place.index, offset));
+  }
+  void store(Value vector, Place place, Value offset) {
+    vector::StoreOp::create(b, loc, vector, place.memref,
+                            ValueRange{add(place.index, offset)});
+  }
+
+  static std::optional<int64_t> getStaticCount(Value mask) {
+    if (auto constant = mask.getDefiningOp<vector::ConstantMaskOp>())
+      return constant.getMaskDimSizes().front();
+    return std::nullopt;
+  }
+
+  /// The number of elements that a mask takes, 0 to `lanes`.
+  FailureOr<Value> getCount(Value mask, int64_t lanes) {
+    auto create = mask.getDefiningOp<vector::CreateMaskOp>();
+    if (!create)
+      return function->emitError()
+             << "cannot obey schedule field 'tail' = narrow: a mask is not of "
+                "the first elements";
+    Value count = arith::MaxSIOp::create(b, loc, create.getOperands().front(),
+                                         constant(0));
+    return arith::MinSIOp::create(b, loc, count, constant(lanes)).getResult();
+  }
+
+  /// Memory for one vector, on the stack of the whole function.
+  Value getBuffer(VectorType type) {
+    Value &buffer = buffers[type];
+    if (!buffer) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&function.getBody().front());
+      auto memory = MemRefType::get(type.getShape(), type.getElementType());
+      buffer =
+          memref::AllocaOp::create(b, loc, memory, b.getI64IntegerAttr(64));
+    }
+    return buffer;
+  }
+
+  func::FuncOp function;
+  IRRewriter b;
+  Location loc;
+  llvm::DenseMap<Type, Value> buffers;
+};
+
+struct NormNarrowTailsPass
+    : public norm::impl::NormNarrowTailsPassBase<NormNarrowTailsPass> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    auto schedule =
+        function->getAttrOfType<CPUScheduleAttr>(NormDialect::kScheduleAttr);
+    if (function->hasAttr(NormDialect::kKernelAttr) && schedule &&
+        schedule.getTail() == Tail::Narrow &&
+        failed(TailNarrowing(function).run()))
+      signalPassFailure();
+  }
+};
+} // namespace
