@@ -11,7 +11,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Dialect/Norm/IR/NormOps.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/Passes.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMSELECTSCHEDULEPASS
@@ -51,7 +53,36 @@ CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(MLIRContext *context,
       bits < 512 ? Tail::Narrow : Tail::Mask, Overlap::None);
 }
 
+TreeAttr mlir::norm::getGPUTree(FloatType xType, int64_t n) {
+  // A thread's access is 16 bytes; a row has as many virtual threads as
+  // accesses, but where that is more than a warp's a quarter of them.
+  int64_t group = 16 / (xType.getWidth() / 8);
+  int64_t accesses = llvm::divideCeil(n, group);
+  int64_t threads = llvm::PowerOf2Ceil(std::max(
+      std::min<int64_t>(accesses, 32), int64_t(llvm::divideCeil(accesses, 4))));
+  threads = std::min<int64_t>(threads, 4096);
+  return TreeAttr::get(xType.getContext(), TreeOrder::Neighbours,
+                       threads * group, group, /*pairs=*/false, /*terms=*/16,
+                       /*bf16_dot=*/false);
+}
+
+GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(MLIRContext *context,
+                                                  TreeAttr tree) {
+  // One row per block; 128 threads hold up to 8192 f32 elements without a
+  // spill.
+  int64_t threads = std::min<int64_t>(tree.getLanes() / tree.getGroup(), 128);
+  return GPUScheduleAttr::get(context, threads, /*rows_per_block=*/1,
+                              /*access_bytes=*/16);
+}
+
 namespace {
+/// What belongs to a kernel on a target; the schedule is the cost model's.
+struct Choice {
+  std::string target;
+  TreeAttr tree;
+  Attribute schedule;
+};
+
 struct NormSelectSchedulePass
     : public norm::impl::NormSelectSchedulePassBase<NormSelectSchedulePass> {
   using NormSelectSchedulePassBase::NormSelectSchedulePassBase;
@@ -72,33 +103,70 @@ struct NormSelectSchedulePass
     if (auto given =
             function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr))
       name = given.str();
-    llvm::Expected<CPUTarget> resolved = resolveCPUTarget(name);
-    if (!resolved) {
-      function->emitError() << llvm::toString(resolved.takeError());
+    FailureOr<Choice> choice = isNVPTXTargetName(name) ? chooseForGPU(op, name)
+                                                       : chooseForCPU(op, name);
+    if (failed(choice))
       return signalPassFailure();
-    }
-    FloatType xType = op.getXElementType();
-    TreeAttr tree = getCPUTree(xType, resolved->level);
     auto given = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
-    if (given && given != tree) {
-      function->emitError()
-          << "the tree belongs to the problem: for x of " << xType << " on "
-          << resolved->name << " it is " << tree << ", got " << given;
+    if (given && given != choice->tree) {
+      function->emitError() << "the tree belongs to the problem: for x of "
+                            << op.getXElementType() << " on " << choice->target
+                            << " it is " << choice->tree << ", got " << given;
       return signalPassFailure();
     }
     Builder b(&getContext());
     function->setAttr(NormDialect::kTargetAttr,
-                      b.getStringAttr(resolved->name));
-    function->setAttr(NormDialect::kTreeAttr, tree);
-    auto regime = function->getAttrOfType<StringAttr>(NormDialect::kRegimeAttr);
+                      b.getStringAttr(choice->target));
+    function->setAttr(NormDialect::kTreeAttr, choice->tree);
     bool chosen = function->hasAttr(NormDialect::kScheduleAttr);
     if (!chosen)
-      function->setAttr(NormDialect::kScheduleAttr,
-                        getDefaultCPUSchedule(&getContext(), op.getRowSize(),
-                                              xType, resolved->level,
-                                              regime && regime == "streaming"));
+      function->setAttr(NormDialect::kScheduleAttr, choice->schedule);
     function->setAttr(NormDialect::kScheduleSourceAttr,
                       b.getStringAttr(chosen ? "given" : "cost model"));
+  }
+
+  FailureOr<Choice> chooseForCPU(NormOpInterface op, StringRef name) {
+    llvm::Expected<CPUTarget> resolved = resolveCPUTarget(name);
+    if (!resolved)
+      return getOperation()->emitError()
+             << llvm::toString(resolved.takeError());
+    FloatType xType = op.getXElementType();
+    auto regime =
+        getOperation()->getAttrOfType<StringAttr>(NormDialect::kRegimeAttr);
+    return Choice{resolved->name, getCPUTree(xType, resolved->level),
+                  getDefaultCPUSchedule(&getContext(), op.getRowSize(), xType,
+                                        resolved->level,
+                                        regime && regime == "streaming")};
+  }
+
+  FailureOr<Choice> chooseForGPU(NormOpInterface op, StringRef name) {
+    llvm::Expected<StringRef> resolved = resolveNVPTXTarget(name);
+    if (!resolved)
+      return getOperation()->emitError()
+             << llvm::toString(resolved.takeError());
+    FloatType xType = op.getXElementType();
+    int64_t n = op.getRowSize();
+    int64_t rank = cast<ShapedType>(op.getX().getType()).getRank();
+    auto fits = [&] {
+      if (rank != 2 || !xType.isF32() || op.getPartialSize() ||
+          ShapedType::isDynamic(n) || n > 8192)
+        return false;
+      GPUScheduleAttr schedule =
+          getDefaultGPUSchedule(&getContext(), getGPUTree(xType, n));
+      int64_t piece =
+          schedule.getThreadsPerRow() * schedule.getAccessBytes() / 4;
+      return schedule.getThreadsPerRow() >= 32 && n % piece == 0;
+    };
+    if (!fits())
+      return op->emitOpError()
+             << "has no kernel for " << *resolved << ": accepted are matrices "
+             << "of f32, without partial_size, whose rows have a known size up "
+                "to 8192, a multiple of 512 (from 1024 down of 256, from 512 "
+                "down of 128), got "
+             << op.getX().getType();
+    TreeAttr tree = getGPUTree(xType, n);
+    return Choice{resolved->str(), tree,
+                  getDefaultGPUSchedule(&getContext(), tree)};
   }
 };
 } // namespace

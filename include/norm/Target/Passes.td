@@ -55,4 +55,27 @@ def NormAccessHalvesAsIntegersPass : Pass<"norm-access-halves-as-integers"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def NormPrepareNVVMPass
+    : Pass<"norm-prepare-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Write what convert-gpu-to-nvvm would make something else of";
+  let description = [{
+    `math.fma` becomes `llvm.intr.fma`, `math.sqrt` the correctly rounded
+    `llvm.nvvm.sqrt.rn`: upstream would call libdevice, which is part of the
+    CUDA toolkit. Any other operation of the math dialect is an error.
+    Workgroup memory is aligned to 16 bytes: LLVM's code assumes that of arrays
+    of more than 16 bytes, and declares them with the alignment of an element.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def NormAttachNVPTXTargetPass
+    : Pass<"norm-attach-nvptx-target", "::mlir::ModuleOp"> {
+  let summary = "Attach a kernel's target to its device code";
+  let description = [{
+    The `gpu.module` that a `norm.kernel` function launches gets the function's
+    `norm.target` as `#nvvm.target`, for `gpu-module-to-binary`.
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
+}
+
 #endif // NORM_TARGET_PASSES_TD

@@ -34,6 +34,12 @@ CPUScheduleAttr getDefaultCPUSchedule(MLIRContext *context, int64_t n,
                                       FloatType xType, CPULevel level,
                                       bool streaming);
 
+/// The tree of rows of `n` elements of `xType` on any GPU.
+TreeAttr getGPUTree(FloatType xType, int64_t n);
+
+/// The cost model's schedule for rows that `tree` sums.
+GPUScheduleAttr getDefaultGPUSchedule(MLIRContext *context, TreeAttr tree);
+
 } // namespace mlir::norm
 
 #endif // NORM_TUNING_PASSES_H

@@ -27,7 +27,7 @@ def NormSelectSchedulePass
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "CPU level or CPU name; `norm.target` in the IR comes first">
+           "CPU level, CPU name or sm_80, ...; `norm.target` in the IR comes first">
   ];
 }
 

@@ -153,7 +153,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     |---|---|
     | `threads_per_row` | threads that share a row |
     | `rows_per_block` | rows of one thread block |
-    | `access_bytes` | bytes of one global access of a thread |
+    | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
   }];

@@ -1,0 +1,30 @@
+//===- NVPTXTarget.h --------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The NVIDIA GPUs that normc makes kernels for.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_TARGET_NVPTXTARGET_H
+#define NORM_TARGET_NVPTXTARGET_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace mlir::norm {
+
+/// Whether `name` is written like a GPU of NVIDIA: sm_<number>.
+bool isNVPTXTargetName(llvm::StringRef name);
+
+/// The name itself where it is an architecture that normc makes kernels for,
+/// else an error with those accepted.
+llvm::Expected<llvm::StringRef> resolveNVPTXTarget(llvm::StringRef name);
+
+} // namespace mlir::norm
+
+#endif // NORM_TARGET_NVPTXTARGET_H

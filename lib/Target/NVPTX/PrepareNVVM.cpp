@@ -1,0 +1,68 @@
+//===- PrepareNVVM.cpp ----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What upstream's conversion to NVVM lacks: instructions of the GPU for math
+// operations that have one (it calls libdevice), and memory aligned as LLVM
+// accesses it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "norm/Target/Passes.h"
+
+namespace mlir::norm {
+#define GEN_PASS_DEF_NORMPREPARENVVMPASS
+#include "norm/Target/Passes.h.inc"
+} // namespace mlir::norm
+
+using namespace mlir;
+using namespace mlir::norm;
+
+namespace {
+struct NormPrepareNVVMPass
+    : public norm::impl::NormPrepareNVVMPassBase<NormPrepareNVVMPass> {
+  void runOnOperation() override {
+    WalkResult result = getOperation().walk([&](Operation *op) {
+      if (!isa_and_present<math::MathDialect>(op->getDialect()))
+        return WalkResult::advance();
+      return failed(lower(op)) ? WalkResult::interrupt()
+                               : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return signalPassFailure();
+    Builder b(&getContext());
+    for (auto function : getOperation().getOps<gpu::GPUFuncOp>())
+      for (unsigned i = 0; i < function.getNumWorkgroupAttributions(); ++i)
+        function.setWorkgroupAttributionAttr(
+            i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
+  }
+
+  static LogicalResult lower(Operation *op) {
+    IRRewriter b(op);
+    Type type = op->getResult(0).getType();
+    if (auto fma = dyn_cast<math::FmaOp>(op)) {
+      b.replaceOpWithNewOp<LLVM::FMAOp>(op, type, fma.getA(), fma.getB(),
+                                        fma.getC());
+      return success();
+    }
+    if (auto root = dyn_cast<math::SqrtOp>(op);
+        root && (type.isF32() || type.isF64())) {
+      StringRef name =
+          type.isF32() ? "llvm.nvvm.sqrt.rn.f" : "llvm.nvvm.sqrt.rn.d";
+      b.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+          op, type, b.getStringAttr(name), ValueRange{root.getOperand()});
+      return success();
+    }
+    return op->emitOpError() << "of " << type
+                             << " has no instruction on a GPU; fma, and sqrt "
+                                "of f32 and f64, are accepted";
+  }
+};
+} // namespace

@@ -1,0 +1,66 @@
+// A GPU's tree is a function of the row alone: V virtual threads of 4 elements.
+// The schedule has as many threads, 128 at most.
+// RUN: norm-opt %s -norm-select-schedule=target=sm_90 -split-input-file -verify-diagnostics \
+// RUN:   | FileCheck %s
+
+// CHECK: @n4096
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 128>
+// CHECK-SAME: norm.target = "sm_90"
+// CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 1024, group = 4>
+func.func @n4096(%x: tensor<?x4096xf32>) -> tensor<?x4096xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x4096xf32> epsilon(1.0e-6) outs(%x : tensor<?x4096xf32>) -> tensor<?x4096xf32>
+  return %0 : tensor<?x4096xf32>
+}
+
+// -----
+
+// 1152 accesses, a quarter of them is 288.
+// CHECK: @n4608
+// CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 2048, group = 4>
+func.func @n4608(%x: tensor<?x4608xf32>) -> tensor<?x4608xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x4608xf32> epsilon(1.0e-6) outs(%x : tensor<?x4608xf32>) -> tensor<?x4608xf32>
+  return %0 : tensor<?x4608xf32>
+}
+
+// -----
+
+// CHECK: @n512
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 32>
+// CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 128, group = 4>
+func.func @n512(%x: tensor<?x512xf32>) -> tensor<?x512xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x512xf32> epsilon(1.0e-6) outs(%x : tensor<?x512xf32>) -> tensor<?x512xf32>
+  return %0 : tensor<?x512xf32>
+}
+
+// -----
+
+func.func @odd(%x: tensor<?x769xf32>) -> tensor<?x769xf32> attributes {norm.kernel} {
+  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices of f32}}
+  %0 = norm.rmsnorm %x : tensor<?x769xf32> epsilon(1.0e-6) outs(%x : tensor<?x769xf32>) -> tensor<?x769xf32>
+  return %0 : tensor<?x769xf32>
+}
+
+// -----
+
+func.func @bf16(%x: tensor<?x4096xbf16>) -> tensor<?x4096xbf16> attributes {norm.kernel} {
+  // expected-error @+1 {{got 'tensor<?x4096xbf16>'}}
+  %0 = norm.rmsnorm %x : tensor<?x4096xbf16> epsilon(1.0e-6) outs(%x : tensor<?x4096xbf16>) -> tensor<?x4096xbf16>
+  return %0 : tensor<?x4096xbf16>
+}
+
+// -----
+
+// expected-error @+1 {{unknown GPU target 'sm_9'; accepted are}}
+func.func @unknown(%x: tensor<?x512xf32>) -> tensor<?x512xf32> attributes {norm.kernel, norm.target = "sm_9"} {
+  %0 = norm.rmsnorm %x : tensor<?x512xf32> epsilon(1.0e-6) outs(%x : tensor<?x512xf32>) -> tensor<?x512xf32>
+  return %0 : tensor<?x512xf32>
+}
+
+// -----
+
+// expected-error @+1 {{the tree belongs to the problem: for x of 'f32' on sm_90 it is #norm.tree<order = neighbours, lanes = 128, group = 4>}}
+func.func @other_tree(%x: tensor<?x512xf32>) -> tensor<?x512xf32> attributes {norm.kernel,
+    norm.tree = #norm.tree<order = neighbours, lanes = 1024, group = 4>} {
+  %0 = norm.rmsnorm %x : tensor<?x512xf32> epsilon(1.0e-6) outs(%x : tensor<?x512xf32>) -> tensor<?x512xf32>
+  return %0 : tensor<?x512xf32>
+}
