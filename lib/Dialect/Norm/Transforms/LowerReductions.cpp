@@ -6,10 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Horizontal reductions of one vector, written out in the order of the tree.
+// Horizontal reductions, of one vector or over the threads of a row, written
+// out in the order of the tree.
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Utils/GPUUtils.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 
@@ -21,6 +25,161 @@ namespace mlir::norm {
 using namespace mlir;
 using namespace mlir::norm;
 
+/// The threads that exchange values without memory; part of the GPU's tree.
+static constexpr int64_t kWarpSize = 32;
+
+static LogicalResult lowerVectorReduction(vector::ReductionOp op,
+                                          TreeOrder order) {
+  int64_t width = op.getSourceVectorType().getNumElements();
+  if (op.isMasked() || op.getAcc() || !llvm::isPowerOf2_64(width))
+    return op->emitOpError() << "in a kernel must reduce a whole vector of a "
+                                "power of two of elements";
+  IRRewriter rewriter(op);
+  Location loc = op.getLoc();
+  Value value = op.getVector();
+  for (int64_t half = width / 2; half >= 1; half /= 2) {
+    Value first, second;
+    if (order == TreeOrder::Neighbours) {
+      auto parts = vector::DeinterleaveOp::create(rewriter, loc, value);
+      first = parts.getRes1();
+      second = parts.getRes2();
+    } else {
+      first = vector::ExtractStridedSliceOp::create(
+          rewriter, loc, value, int64_t(0), half, int64_t(1));
+      second = vector::ExtractStridedSliceOp::create(rewriter, loc, value, half,
+                                                     half, int64_t(1));
+    }
+    value =
+        vector::makeArithReduction(rewriter, loc, op.getKind(), first, second);
+  }
+  rewriter.replaceOpWithNewOp<vector::ExtractOp>(op, value, int64_t(0));
+  return success();
+}
+
+namespace {
+/// The reductions over a block's threads. A *batch* is reductions that none of
+/// them has to wait for: they share one barrier.
+class BlockReductions {
+public:
+  BlockReductions(gpu::LaunchOp launch, int64_t threads)
+      : launch(launch), b(launch.getContext()), threads(threads) {}
+
+  LogicalResult run();
+
+private:
+  using Batch = SmallVector<gpu::AllReduceOp>;
+  LogicalResult formBatches(SmallVector<Batch> &batches);
+  void lower(Batch &batch);
+  void exchange(Batch &batch, MutableArrayRef<Value> sums);
+  Value shuffleWithin(gpu::AllReduceOp op);
+  Value index(Location loc, int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  gpu::LaunchOp launch;
+  IRRewriter b;
+  int64_t threads;
+};
+} // namespace
+
+/// A reduction joins the last batch if nothing so far uses that one's results.
+LogicalResult BlockReductions::formBatches(SmallVector<Batch> &batches) {
+  SmallVector<gpu::AllReduceOp> ops;
+  launch.walk([&](gpu::AllReduceOp op) { ops.push_back(op); });
+  for (gpu::AllReduceOp op : ops) {
+    Type type = op.getType();
+    if (op->getBlock() != &launch.getBody().front() || !op.getOp() ||
+        type.getIntOrFloatBitWidth() != 32)
+      return op->emitOpError("in a kernel must be a named reduction of 32 bits "
+                             "that all threads of the block reach");
+    bool joins = !batches.empty() &&
+                 llvm::all_of(batches.back(), [&](gpu::AllReduceOp earlier) {
+                   return earlier.getType() == type &&
+                          llvm::all_of(earlier->getUsers(), [&](Operation *u) {
+                            Operation *user =
+                                op->getBlock()->findAncestorOpInBlock(*u);
+                            return user && op->isBeforeInBlock(user);
+                          });
+                 });
+    if (!joins)
+      batches.emplace_back();
+    batches.back().push_back(op);
+  }
+  return success();
+}
+
+/// The sum of the thread's warp, the same in each of its lanes.
+Value BlockReductions::shuffleWithin(gpu::AllReduceOp op) {
+  Location loc = op.getLoc();
+  vector::CombiningKind kind = gpu::convertReductionKind(*op.getOp());
+  Value value = op.getValue();
+  for (int32_t distance = 1; distance < kWarpSize; distance *= 2) {
+    Value other = gpu::ShuffleOp::create(b, loc, value, distance, kWarpSize,
+                                         gpu::ShuffleMode::XOR)
+                      .getShuffleResult();
+    value = vector::makeArithReduction(b, loc, kind, value, other);
+  }
+  return value;
+}
+
+/// Every thread reads the sums of all warps and adds them by neighbours.
+void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
+  Location loc = batch.front().getLoc();
+  int64_t warps = threads / kWarpSize, count = batch.size();
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  Value scratch = launch.addWorkgroupAttribution(
+      MemRefType::get({count, warps}, sums.front().getType(),
+                      MemRefLayoutAttrInterface(), space),
+      loc);
+  Value thread = launch.getThreadIds().x;
+  Value warpSize = index(loc, kWarpSize);
+  Value warp = arith::DivUIOp::create(b, loc, thread, warpSize);
+  Value lane = arith::RemUIOp::create(b, loc, thread, warpSize);
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                                        index(loc, 0));
+  scf::IfOp::create(b, loc, isFirst, [&](OpBuilder &nested, Location) {
+    for (auto [i, sum] : llvm::enumerate(sums)) {
+      Value row = arith::ConstantIndexOp::create(nested, loc, i);
+      memref::StoreOp::create(nested, loc, sum, scratch, ValueRange{row, warp});
+    }
+    scf::YieldOp::create(nested, loc);
+  });
+  gpu::BarrierOp::create(b, loc);
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    vector::CombiningKind kind = gpu::convertReductionKind(*batch[i].getOp());
+    SmallVector<Value> parts;
+    for (int64_t w = 0; w < warps; ++w)
+      parts.push_back(memref::LoadOp::create(
+          b, loc, scratch, ValueRange{index(loc, i), index(loc, w)}));
+    for (; parts.size() > 1; parts.resize(parts.size() / 2))
+      for (size_t p = 0; p < parts.size() / 2; ++p)
+        parts[p] = vector::makeArithReduction(b, loc, kind, parts[2 * p],
+                                              parts[2 * p + 1]);
+    sum = parts.front();
+  }
+}
+
+void BlockReductions::lower(Batch &batch) {
+  b.setInsertionPoint(batch.back());
+  SmallVector<Value> sums;
+  for (gpu::AllReduceOp op : batch)
+    sums.push_back(shuffleWithin(op));
+  if (threads > kWarpSize)
+    exchange(batch, sums);
+  for (auto [op, sum] : llvm::zip(batch, sums))
+    b.replaceOp(op, sum);
+}
+
+LogicalResult BlockReductions::run() {
+  SmallVector<Batch> batches;
+  if (failed(formBatches(batches)))
+    return failure();
+  for (Batch &batch : batches)
+    lower(batch);
+  return success();
+}
+
 namespace {
 struct NormLowerReductionsPass
     : public norm::impl::NormLowerReductionsPassBase<NormLowerReductionsPass> {
@@ -28,29 +187,21 @@ struct NormLowerReductionsPass
     func::FuncOp function = getOperation();
     if (!function->hasAttr(NormDialect::kKernelAttr))
       return;
+    auto tree = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
+    TreeOrder order = tree ? tree.getOrder() : TreeOrder::Halving;
     SmallVector<vector::ReductionOp> reductions;
     function.walk([&](vector::ReductionOp op) { reductions.push_back(op); });
-    IRRewriter rewriter(&getContext());
-    for (vector::ReductionOp op : reductions) {
-      int64_t width = op.getSourceVectorType().getNumElements();
-      if (op.isMasked() || op.getAcc() || !llvm::isPowerOf2_64(width)) {
-        op->emitOpError() << "in a kernel must reduce a whole vector of a "
-                             "power of two of elements";
+    for (vector::ReductionOp op : reductions)
+      if (failed(lowerVectorReduction(op, order)))
         return signalPassFailure();
-      }
-      rewriter.setInsertionPoint(op);
-      Location loc = op.getLoc();
-      Value value = op.getVector();
-      for (int64_t half = width / 2; half >= 1; half /= 2) {
-        Value low = vector::ExtractStridedSliceOp::create(
-            rewriter, loc, value, int64_t(0), half, int64_t(1));
-        Value high = vector::ExtractStridedSliceOp::create(
-            rewriter, loc, value, half, half, int64_t(1));
-        value =
-            vector::makeArithReduction(rewriter, loc, op.getKind(), low, high);
-      }
-      rewriter.replaceOpWithNewOp<vector::ExtractOp>(op, value, int64_t(0));
-    }
+
+    auto schedule =
+        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
+    if (!schedule)
+      return;
+    for (auto launch : function.getOps<gpu::LaunchOp>())
+      if (failed(BlockReductions(launch, schedule.getThreadsPerRow()).run()))
+        return signalPassFailure();
   }
 };
 } // namespace

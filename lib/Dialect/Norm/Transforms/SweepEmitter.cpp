@@ -442,7 +442,9 @@ void SweepEmitter::fold(SweepState &state) {
     }
     if (sum.getType() != total[0].getType())
       sum = arith::ExtFOp::create(b, loc, total[0].getType(), sum);
-    total[0] = combine(reduction, total[0], sum);
+    // Lanes that start at +0 never add up to -0: the first sum is the total.
+    bool isFirst = matchPattern(total[0], m_PosZeroFloat());
+    total[0] = isFirst ? sum : combine(reduction, total[0], sum);
   }
   clearLanes(state);
 }

@@ -147,15 +147,54 @@ def NormNarrowTailsPass : Norm_KernelPass<"norm-narrow-tails"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormDistributePass : Norm_KernelPass<"norm-distribute"> {
+  let summary = "Spread a row over the threads that share it";
+  let description = [{
+    GPU. Before: a `gpu.launch` whose blocks of one thread each compute a row,
+    as straight code on vectors (pieces). After: blocks of `threads_per_row`
+    threads, each with its part of every piece, so that neighbouring threads
+    access neighbouring bytes. Loads and stores are aligned to `access_bytes`,
+    which whoever launches the kernel has to ensure for pointers and row
+    strides; one value per row is stored by the first thread. A reduction is a
+    `vector.reduction` of the thread's own elements and a `gpu.all_reduce` over
+    the block, both left to norm-lower-reductions.
+
+    ```mlir
+    %v = vector.transfer_read %row[%c512], %pad : memref<4096xf32>, vector<512xf32>
+    %s = vector.reduction <add>, %v : vector<512xf32> into f32
+    ```
+    becomes, over 128 threads,
+    ```mlir
+    %i = affine.apply affine_map<()[s0] -> (s0 * 4 + 512)>()[%thread]
+    %v = vector.load %row[%i] {alignment = 16 : i64} : memref<4096xf32>, vector<4xf32>
+    %t = vector.reduction <add>, %v : vector<4xf32> into f32
+    %s = gpu.all_reduce add %t uniform {} : (f32) -> f32
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::gpu::GPUDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
   let summary = "Write horizontal reductions in the order of the tree";
   let description = [{
-    Before: `vector.reduction` of one vector. After: on a CPU the halves of the
-    vector are combined until one element is left (lane l with l + h for h =
-    width/2, ..., 1). Upstream's lowering is a serial chain, or in an order
-    that is up to LLVM.
+    Before: `vector.reduction` of one vector. After: with `order = halving` the
+    halves of the vector are combined until one element is left (lane l with
+    l + h for h = width/2, ..., 1), with `order = neighbours` elements 2i and
+    2i + 1. Upstream's lowering is a serial chain, or in an order that is up to
+    LLVM.
+
+    A `gpu.all_reduce` over the threads of a row goes by neighbours as well:
+    within a warp by shuffles (xor 1, 2, 4, 8, 16), then warps 2i and 2i + 1,
+    whose sums meet in workgroup memory. Reductions that do not need each
+    other's results share one barrier; each barrier has memory of its own.
   }];
-  let dependentDialects = ["::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def NormApproximateMathPass : Norm_KernelPass<"norm-approximate-math"> {
