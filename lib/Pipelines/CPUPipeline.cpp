@@ -44,15 +44,15 @@ llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
   return names;
 }
 
-bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
-                                       const NormCPUPipelineOptions &options) {
-  auto stopsAfter = [&](StringRef stage) { return options.stopAfter == stage; };
+bool mlir::norm::buildNormStagesPipeline(OpPassManager &pm, StringRef target,
+                                         StringRef stopAfter) {
+  auto stopsAfter = [&](StringRef stage) { return stopAfter == stage; };
   pm.addPass(createNormOutlineKernelsPass());
   if (stopsAfter("outline-kernels"))
     return false;
   OpPassManager &kernel = pm.nest<func::FuncOp>();
   NormSelectSchedulePassOptions select;
-  select.target = options.target;
+  select.target = target.str();
   kernel.addPass(createNormSelectSchedulePass(select));
   if (stopsAfter("select-schedule"))
     return false;
@@ -80,7 +80,12 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   pm.nest<func::FuncOp>().addPass(createNormStrideUnitRowsPass());
   addCleanup(pm);
-  if (stopsAfter("bufferize"))
+  return !stopsAfter("bufferize");
+}
+
+bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
+                                       const NormCPUPipelineOptions &options) {
+  if (!buildNormStagesPipeline(pm, options.target, options.stopAfter))
     return false;
   OpPassManager &buffers = pm.nest<func::FuncOp>();
   buffers.addPass(createNormPipelineRowsPass());
@@ -123,4 +128,9 @@ void mlir::norm::registerNormPipelines() {
       "Lower norm operations and what fuses with them to the llvm dialect for "
       "a CPU",
       buildNormCPUPipeline);
+  PassPipelineRegistration<NormNVVMPipelineOptions>(
+      "norm-nvvm-pipeline",
+      "Lower norm operations and what fuses with them to the nvvm dialect for "
+      "an NVIDIA GPU",
+      buildNormNVVMPipeline);
 }

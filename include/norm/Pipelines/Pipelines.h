@@ -32,11 +32,29 @@ struct NormCPUPipelineOptions
       llvm::cl::init("")};
 };
 
+struct NormNVVMPipelineOptions
+    : public PassPipelineOptions<NormNVVMPipelineOptions> {
+  PassOptions::Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc(
+          "GPU architecture: sm_80, which later ones run, or sm_90, ..."),
+      llvm::cl::init("sm_80")};
+  PassOptions::Option<std::string> stopAfter{
+      *this, "stop-after",
+      llvm::cl::desc("a stage of norm-cpu-pipeline after which to stop, or "
+                     "distribute"),
+      llvm::cl::init("")};
+};
+
 /// The names that stop-after takes, in order.
 llvm::ArrayRef<llvm::StringRef> getStageNames();
 
-/// Stages 0 to 6: kernels on tensors become loops over vectors in memory.
-/// Returns whether all of them were added, so that lowering may follow.
+/// Stages 0 to 6, alike for every target: kernels on tensors become loops over
+/// vectors in memory. Returns whether all of them were added, so that lowering
+/// may follow.
+bool buildNormStagesPipeline(OpPassManager &pm, llvm::StringRef target,
+                             llvm::StringRef stopAfter);
+/// The same for a CPU, with the forms that it has for reductions and math.
 bool buildNormRowsPipeline(OpPassManager &pm,
                            const NormCPUPipelineOptions &options);
 /// What follows on a CPU: loops and vectors become the llvm dialect.
@@ -45,6 +63,12 @@ void buildNormConvertToLLVMPipeline(OpPassManager &pm);
 /// tools take the result. Signatures stay the caller's.
 void buildNormCPUPipeline(OpPassManager &pm,
                           const NormCPUPipelineOptions &options);
+
+/// norm-nvvm-pipeline: the same stages, the rows of a kernel mapped to blocks
+/// and threads, its device code in the nvvm dialect with its target attached,
+/// ready for gpu-module-to-binary.
+void buildNormNVVMPipeline(OpPassManager &pm,
+                           const NormNVVMPipelineOptions &options);
 
 void registerNormPipelines();
 
