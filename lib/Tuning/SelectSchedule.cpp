@@ -29,6 +29,7 @@ TreeAttr mlir::norm::getCPUTree(FloatType xType, CPULevel level) {
   int64_t lanes =
       dot ? 256 : 8 * getVectorBits(level) / (xType.isF64() ? 64 : 32);
   return TreeAttr::get(xType.getContext(), TreeOrder::Halving, lanes,
+                       /*f64=*/xType.isF64(),
                        /*group=*/1, /*pairs=*/xType.isBF16(), /*terms=*/16,
                        /*bf16_dot=*/dot);
 }
@@ -62,7 +63,8 @@ TreeAttr mlir::norm::getGPUTree(FloatType xType, int64_t n) {
       std::min<int64_t>(accesses, 32), int64_t(llvm::divideCeil(accesses, 4))));
   threads = std::min<int64_t>(threads, 4096);
   return TreeAttr::get(xType.getContext(), TreeOrder::Neighbours,
-                       threads * group, group, /*pairs=*/false, /*terms=*/16,
+                       threads * group, /*f64=*/xType.isF64(), group,
+                       /*pairs=*/false, /*terms=*/16,
                        /*bf16_dot=*/false);
 }
 

@@ -35,6 +35,17 @@ def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormNarrowDoublesPass : Pass<"norm-narrow-doubles", "::mlir::func::FuncOp"> {
+  let summary = "Round f64 to f16 and bf16 through f32";
+  let description = [{
+    Before: `arith.truncf` of f64 to 16 bits, for which LLVM calls a library
+    function on x86. After: f64 is rounded to odd in f32, and that to 16 bits,
+    which gives the same as one rounding.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def NormFenceStreamsPass : Pass<"norm-fence-streams", "::mlir::func::FuncOp"> {
   let summary = "End functions that store past the cache with an sfence";
   let description = [{

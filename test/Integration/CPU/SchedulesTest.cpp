@@ -11,9 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Oracle/GuardedBuffer.h"
-#include "norm/Codegen/Compile.h"
-#include "norm/Reference/Dtype.h"
+#include "KernelCase.h"
 #include "gtest/gtest.h"
 
 #include <cstdlib>
@@ -34,26 +32,12 @@ struct Case {
   int64_t n;
 };
 
-ref::Dtype toReference(ElementKind kind) {
-  switch (kind) {
-  case ElementKind::F64:
-    return ref::Dtype::F64;
-  case ElementKind::F32:
-    return ref::Dtype::F32;
-  case ElementKind::F16:
-    return ref::Dtype::F16;
-  case ElementKind::BF16:
-    return ref::Dtype::BF16;
-  }
-  llvm_unreachable("all elements are handled");
-}
-
 /// x, residual, weight and bias of one call, and its results. Rows of y are
 /// aligned to 64 bytes where `aligned`.
 class Call {
 public:
   Call(const Case &problem, int64_t rows, bool aligned)
-      : dtype(toReference(problem.x)), n(problem.n), rows(rows),
+      : dtype(norm::test::toReference(problem.x)), n(problem.n), rows(rows),
         stride(aligned ? llvm::alignTo(n, 64) : n), x(n * rows * size()),
         residual(n * rows * size()), weight(n * size()), bias(n * size()),
         h(n * rows * size()), y(((rows - 1) * stride + n) * size() + slack()),
@@ -116,13 +100,10 @@ private:
 class SchedulesTest : public testing::TestWithParam<const char *> {
 protected:
   void SetUp() override {
-    auto resolved = resolveCPUTarget(GetParam());
-    ASSERT_TRUE(bool(resolved));
-    target = *resolved;
-    auto host = resolveCPUTarget("host");
-    ASSERT_TRUE(bool(host));
-    if (host->level < target.level)
+    auto found = norm::test::findTarget(GetParam());
+    if (!found)
       GTEST_SKIP() << "this machine lacks the level";
+    target = *found;
   }
 
   KernelRequest makeRequest(const Case &problem, int64_t n) {

@@ -25,8 +25,9 @@ int64_t TreeAttr::getRoundsPerFold() const {
 }
 
 LogicalResult TreeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                               TreeOrder order, int64_t lanes, int64_t group,
-                               bool pairs, int64_t terms, bool bf16Dot) {
+                               TreeOrder order, int64_t lanes, bool f64,
+                               int64_t group, bool pairs, int64_t terms,
+                               bool bf16Dot) {
   if (lanes < 1 || !llvm::isPowerOf2_64(lanes))
     return emitError() << "lanes must be a power of two, got " << lanes;
   if (group < 1 || !llvm::isPowerOf2_64(group) || group > lanes)
@@ -37,6 +38,8 @@ LogicalResult TreeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (terms < 1 || (pairs && terms % 2 != 0))
     return emitError() << "terms must be positive, and even with pairs, got "
                        << terms;
+  if (f64 && pairs)
+    return emitError() << "f64 rows have no pairs";
   if (bf16Dot && !pairs)
     return emitError() << "bf16_dot needs pairs";
   return success();

@@ -35,8 +35,7 @@ struct NormStrideUnitRowsPass
       auto layout = dyn_cast<StridedLayoutAttr>(type.getLayout());
       auto source = op.getSourceType();
       if (!layout || type.getRank() != 1 || type.getDimSize(0) != 1 ||
-          layout.getStrides().front() == 1 || source.getRank() < 2 ||
-          source.getShape().back() != 1)
+          layout.getStrides().front() == 1 || source.getRank() < 2)
         return;
       auto unit = StridedLayoutAttr::get(type.getContext(), layout.getOffset(),
                                          /*strides=*/1);

@@ -98,8 +98,9 @@ LogicalResult SweepEmitter::addReduction(unsigned result) {
   if (reduction.isSum() && isa<FloatType>(reduction.laneType)) {
     if (!reduction.laneType.isF32() && !reduction.laneType.isF64())
       return refuse();
-    // The statistic: f64 in the formula, f32 lanes and an f64 total here.
-    if (reduction.laneType.isF64() &&
+    // The statistic of f32 arithmetic: f64 in the formula, f32 lanes and an f64
+    // total here.
+    if (reduction.laneType.isF64() && !tree.getF64() &&
         llvm::all_of(reduction.terms, extendedFromF32)) {
       for (Value &term : reduction.terms)
         term = extendedFromF32(term);

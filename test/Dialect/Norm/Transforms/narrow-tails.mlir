@@ -27,6 +27,22 @@ func.func @known(%x: memref<13xbf16>, %y: memref<13xbf16>, %f: memref<5xf32>) ->
 
 // -----
 
+// With masks, too, one element is written by itself.
+// CHECK-LABEL: func.func @one
+// CHECK: vector.transfer_read
+// CHECK: vector.store %{{.*}} vector<1xbf16>
+func.func @one(%x: memref<1xbf16>, %y: memref<1xbf16>)
+    attributes {norm.kernel, norm.schedule = #norm.cpu_schedule<vector_bits = 512>} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %mask = vector.constant_mask [1] : vector<16xi1>
+  %v = vector.transfer_read %x[%c0], %zero, %mask {in_bounds = [true]} : memref<1xbf16>, vector<16xbf16>
+  vector.transfer_write %v, %y[%c0], %mask {in_bounds = [true]} : vector<16xbf16>, memref<1xbf16>
+  return
+}
+
+// -----
+
 // Two overlapping copies to the stack, of the width that fits.
 // CHECK-LABEL: func.func @unknown
 // CHECK: %[[BUFFER:.*]] = memref.alloca() {alignment = 64 : i64} : memref<4xi8>

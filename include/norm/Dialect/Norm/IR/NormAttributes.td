@@ -85,7 +85,8 @@ def Norm_TreeAttr : Norm_Attr<"Tree", "tree"> {
     `lanes` accumulators each take one element per round (with `pairs` two
     neighbouring ones, the odd element first). After every `terms` terms of a
     lane, and after the last round, the lanes are added up and the sum goes to
-    a total of twice the precision, and the lanes start again at +0.
+    a total of twice the precision, and the lanes start again at +0. Lanes are
+    f32; with `f64` (a norm of f64 rows) they are f64, and the total is a pair.
 
     `halving` (CPU): lane l is added to lane l + h for h = lanes/2, ..., 1.
     `neighbours` (GPU): the `group` positions of a virtual thread are added by
@@ -100,6 +101,7 @@ def Norm_TreeAttr : Norm_Attr<"Tree", "tree"> {
   let parameters = (ins
     EnumParameter<Norm_TreeOrder>:$order,
     "int64_t":$lanes,
+    DefaultValuedParameter<"bool", "false">:$f64,
     DefaultValuedParameter<"int64_t", "1">:$group,
     DefaultValuedParameter<"bool", "false">:$pairs,
     DefaultValuedParameter<"int64_t", "16">:$terms,

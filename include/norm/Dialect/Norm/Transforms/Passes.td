@@ -141,6 +141,9 @@ def NormNarrowTailsPass : Norm_KernelPass<"norm-narrow-tails"> {
     no masks, are accesses of narrower vectors. A known number of elements is a
     sum of powers of two; an unknown one goes through a vector on the stack, by
     two overlapping copies.
+
+    With `tail = mask` only writes of one element change: LLVM 22 may write more
+    than that element.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
