@@ -47,7 +47,8 @@ template <> struct Total<double> {
     hi = sum;
     lo += error;
   }
-  double get() const { return hi + lo; }
+  // The error of an addition to an infinity or a NaN is NaN and says nothing.
+  double get() const { return std::isfinite(hi) ? hi + lo : hi; }
 };
 
 //===----------------------------------------------------------------------===//

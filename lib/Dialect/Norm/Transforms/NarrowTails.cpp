@@ -79,13 +79,13 @@ private:
     Place row{op.getBase(), op.getIndices().front()};
     Value padding = vector::BroadcastOp::create(b, loc, type, op.getPadding());
     if (std::optional<int64_t> count = getStaticCount(op.getMask())) {
-      Value result = padding;
+      Value result = toInteger(padding);
       forEachPower(*count, [&](int64_t offset, int64_t size) {
-        Value part = load(size, type, row, constant(offset));
+        Value part = toInteger(load(size, type, row, constant(offset)));
         result = vector::InsertStridedSliceOp::create(b, loc, part, result,
                                                       offset, /*strides=*/1);
       });
-      b.replaceOp(op, result);
+      b.replaceOp(op, fromInteger(result, type.getElementType()));
       return success();
     }
     FailureOr<Value> count = getCount(op.getMask(), type.getNumElements());
@@ -102,10 +102,11 @@ private:
     VectorType type = op.getVectorType();
     Place row{op.getBase(), op.getIndices().front()};
     if (std::optional<int64_t> count = getStaticCount(op.getMask())) {
+      Value whole = toInteger(op.getVector());
       forEachPower(*count, [&](int64_t offset, int64_t size) {
         Value part = vector::ExtractStridedSliceOp::create(
-            b, loc, op.getVector(), offset, size, /*strides=*/1);
-        store(part, row, constant(offset));
+            b, loc, whole, offset, size, /*strides=*/1);
+        store(fromInteger(part, type.getElementType()), row, constant(offset));
       });
       b.eraseOp(op);
       return success();
@@ -118,6 +119,22 @@ private:
     copy(type, buffer, row, *count, type.getNumElements() / 2);
     b.eraseOp(op);
     return success();
+  }
+
+  // Parts of vectors are taken as integers: LLVM widens and rounds a bf16 that
+  // it moves by itself, by a library function.
+  Value castTo(Type element, Value vector) {
+    auto type = cast<VectorType>(vector.getType());
+    return b.createOrFold<vector::BitCastOp>(
+        loc, VectorType::get(type.getShape(), element), vector);
+  }
+  Value toInteger(Value vector) {
+    unsigned bits =
+        getElementTypeOrSelf(vector.getType()).getIntOrFloatBitWidth();
+    return castTo(b.getIntegerType(bits), vector);
+  }
+  Value fromInteger(Value vector, Type element) {
+    return castTo(element, vector);
   }
 
   /// `count` as a sum of powers of two, the largest first.

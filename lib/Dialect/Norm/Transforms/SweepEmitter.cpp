@@ -388,6 +388,20 @@ SmallVector<Value, 2> SweepEmitter::vectorsOf(Value value) {
 // Folds
 //===----------------------------------------------------------------------===//
 
+/// hi + lo. Where hi is infinite or NaN, the error of its additions is NaN and
+/// says nothing.
+Value SweepEmitter::addPair(Value hi, Value lo) {
+  Location loc = op.getLoc();
+  Value sum = arith::AddFOp::create(b, loc, hi, lo);
+  Value infinity = arith::ConstantOp::create(
+      b, loc,
+      b.getFloatAttr(hi.getType(), APFloat::getInf(APFloat::IEEEdouble())));
+  Value finite =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT,
+                            math::AbsFOp::create(b, loc, hi), infinity);
+  return arith::SelectOp::create(b, loc, finite, sum, hi);
+}
+
 /// (hi, lo) + value with the error of the addition kept in lo: Knuth's TwoSum
 /// ("The Art of Computer Programming", vol. 2, 4.2.2).
 static void addToPair(OpBuilder &b, Location loc, SmallVector<Value> &pair,
@@ -458,7 +472,7 @@ SmallVector<Value> SweepEmitter::finish(SweepState &state) {
   for (auto [index, reduction] : llvm::enumerate(reductions)) {
     Value value = state.totals[index][0];
     if (reduction.hasPair())
-      value = combine(reduction, value, state.totals[index][1]);
+      value = addPair(value, state.totals[index][1]);
     // A sum that starts at zero stays as it is, bit for bit.
     Value start = op.getDpsInits()[reduction.result];
     DenseFPElementsAttr dense;

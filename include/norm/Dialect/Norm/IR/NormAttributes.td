@@ -86,7 +86,8 @@ def Norm_TreeAttr : Norm_Attr<"Tree", "tree"> {
     neighbouring ones, the odd element first). After every `terms` terms of a
     lane, and after the last round, the lanes are added up and the sum goes to
     a total of twice the precision, and the lanes start again at +0. Lanes are
-    f32; with `f64` (a norm of f64 rows) they are f64, and the total is a pair.
+    f32; with `f64` (a norm of f64 rows) they are f64, and the total is a pair,
+    of which only the first part counts where it is infinite or NaN.
 
     `halving` (CPU): lane l is added to lane l + h for h = lanes/2, ..., 1.
     `neighbours` (GPU): the `group` positions of a virtual thread are added by
