@@ -92,6 +92,7 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   buffers.addPass(createNormNarrowTailsPass());
   buffers.addPass(createNormLowerReductionsPass());
   buffers.addPass(createNormApproximateMathPass());
+  buffers.addPass(createNormEmulateFMAPass());
   buffers.addPass(createNormNarrowDoublesPass());
   buffers.addPass(createNormLowerBF16Pass());
   buffers.addPass(createNormFenceStreamsPass());

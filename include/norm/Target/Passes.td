@@ -35,6 +35,17 @@ def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormEmulateFMAPass : Pass<"norm-emulate-fma", "::mlir::func::FuncOp"> {
+  let summary = "Write fused multiply-adds for a machine without them";
+  let description = [{
+    Before: a kernel for the level x86-64 with `math.fma` of f32, which LLVM
+    would call a library function for. After: the same value by a product and a
+    sum in f64, which is rounded to odd before it is rounded to f32. f64 has no
+    such form and is refused.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def NormNarrowDoublesPass : Pass<"norm-narrow-doubles", "::mlir::func::FuncOp"> {
   let summary = "Round f64 to f16 and bf16 through f32";
   let description = [{

@@ -56,6 +56,14 @@ protected:
     return y;
   }
 
+  /// x86-64 refuses types that it has no instructions for.
+  bool accepts(const KernelRequest &request) {
+    llvm::Error error = verifyRequest(request, cache->getTarget());
+    bool accepted = !error;
+    llvm::consumeError(std::move(error));
+    return accepted || cache->getTarget().level != CPULevel::X86_64;
+  }
+
   std::optional<KernelCache> cache;
 };
 
@@ -89,6 +97,8 @@ TEST_P(InvariancesTest, PowerOfTwo) {
       request.x = request.y = kind;
       request.n = n;
       request.epsilon = 0;
+      if (!accepts(request))
+        continue;
       ref::Dtype type = toReference(kind);
       std::mt19937 random(static_cast<unsigned>(n));
       std::normal_distribution<double> normal;
@@ -119,6 +129,8 @@ TEST_P(InvariancesTest, Constant) {
       request.x = request.y = kind;
       request.n = n;
       request.epsilon = 1e-5;
+      if (!accepts(request))
+        continue;
       ref::Dtype type = toReference(kind);
       std::mt19937 random(static_cast<unsigned>(n));
       std::vector<int> values(n);
@@ -224,6 +236,8 @@ TEST_P(InvariancesTest, Determinism) {
       request.x = request.y = kind;
       request.weight = request.bias = request.residual = kind;
       request.rstd = true;
+      if (!accepts(request))
+        continue;
       auto compile = [&] {
         mlir::DialectRegistry registry;
         registerForCompilation(registry);
@@ -243,7 +257,7 @@ TEST_P(InvariancesTest, Determinism) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, InvariancesTest,
-                         testing::Values("x86-64-v3", "x86-64-v4",
+                         testing::Values("x86-64", "x86-64-v3", "x86-64-v4",
                                          "x86-64-v4-bf16"),
                          [](const auto &info) {
                            std::string name = info.param;
