@@ -78,8 +78,11 @@ LogicalResult mlir::norm::lowerToStage(ModuleOp module, const CPUTarget &target,
 }
 
 LogicalResult mlir::norm::lowerToLLVMDialect(ModuleOp module,
-                                             const CPUTarget &target) {
+                                             const CPUTarget &target,
+                                             StringRef reproducer) {
   PassManager pm(module.getContext());
+  if (!reproducer.empty())
+    pm.enableCrashReproducerGeneration(reproducer);
   NormCPUPipelineOptions options;
   options.target = target.name;
   buildNormCPUPipeline(pm, options);
@@ -217,14 +220,14 @@ llvm::Expected<normc_kernel> LoadedKernels::lookup(StringRef name) {
 llvm::Expected<LoadedKernels>
 mlir::norm::compileAndLoad(const KernelRequest &request,
                            const CPUTarget &target, StringRef name,
-                           ArrayRef<Regime> regimes) {
+                           ArrayRef<Regime> regimes, StringRef reproducer) {
   DialectRegistry registry;
   registerForCompilation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);
   OwningOpRef<ModuleOp> module =
       buildModule(&context, request, target, name, regimes);
-  if (failed(lowerToLLVMDialect(*module, target)))
+  if (failed(lowerToLLVMDialect(*module, target, reproducer)))
     return llvm::createStringError("the kernel could not be lowered");
   llvm::LLVMContext llvmContext;
   auto code = translateToLLVMIR(*module, target, llvmContext);

@@ -89,6 +89,11 @@ llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
   if (!ShapedType::isDynamic(request.n) && request.n < 1)
     return fail("rows must have at least one element, got N = " +
                 Twine(request.n));
+  // Beyond it a row's bytes and offsets in it overflow.
+  constexpr int64_t largest = int64_t(1) << 56;
+  if (request.n > largest)
+    return fail("rows must have at most " + Twine(largest) +
+                " elements, got N = " + Twine(request.n));
   if (!ShapedType::isDynamic(request.rows) && request.rows < 0)
     return fail("the number of rows must not be negative, got " +
                 Twine(request.rows));

@@ -213,9 +213,12 @@ int Bench::run(const CPUTarget &target) {
   std::string name = getKernelName(request, target.level);
   SmallVector<Regime> regimes = getRegimes(request, normc_llc_bytes());
   Expected<LoadedKernels> kernels =
-      compileAndLoad(request, target, name, regimes);
-  if (!kernels)
-    return fail(kInternal, kernels.takeError());
+      compileAndLoad(request, target, name, regimes,
+                     request.schedule.empty() ? kReproducer : "");
+  if (!kernels) {
+    consumeError(kernels.takeError());
+    return failToLower(request);
+  }
   Expected<normc_kernel_info> made =
       makeKernelInfo(request, *kernels, name, regimes);
   if (!made)

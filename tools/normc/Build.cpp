@@ -118,14 +118,16 @@ private:
   int write();
   bool wants(StringRef kind) const { return is_contained(kinds, kind); }
   /// What is wrong has been said by a diagnostic.
-  int failedToLower() {
-    return isFile() ? kBadInput
-                    : fail(kInternal, "the kernel could not be lowered");
+  int failedToLower() { return isFile() ? kBadInput : failToLower(request); }
+  /// Diagnostics about a file's or a schedule's mistake need no reproducer.
+  StringRef getReproducer() {
+    return isFile() || !request.schedule.empty() ? "" : kReproducer;
   }
 
   SmallVector<std::string> kinds;
   bool toFile = false;
   CPUTarget target;
+  KernelRequest request;
   SourceMgr sources;
   std::unique_ptr<mlir::MLIRContext> context;
   std::unique_ptr<mlir::SourceMgrDiagnosticHandler> handler;
@@ -167,18 +169,19 @@ int Builder::readFlags() {
 }
 
 int Builder::makeFromWords() {
-  Expected<KernelRequest> request = getRequest();
-  if (!request)
-    return fail(kBadFlags, request.takeError());
-  if (Error error = verifyRequest(*request, target))
+  Expected<KernelRequest> given = getRequest();
+  if (!given)
+    return fail(kBadFlags, given.takeError());
+  request = *given;
+  if (Error error = verifyRequest(request, target))
     return fail(kBadFlags, std::move(error));
   if (!function.empty())
     return fail(kBadFlags, "--function is for a kernel from a file");
-  std::string name = getKernelName(*request, target.level, prefix);
+  std::string name = getKernelName(request, target.level, prefix);
   source = {
-      buildModule(context.get(), *request, target, name, getRegimes(*request)),
-      name, [=, made = *request] { return makeHeader(made, target, name); },
-      [=, made = *request](const KernelChoice &choice) {
+      buildModule(context.get(), request, target, name, getRegimes(request)),
+      name, [=, made = request] { return makeHeader(made, target, name); },
+      [=, made = request](const KernelChoice &choice) {
         return makeManifest(made, target, name, choice);
       }};
   return kDone;
@@ -254,7 +257,7 @@ int Builder::lower(StringRef kind, StringRef stage) {
 }
 
 int Builder::makeCode() {
-  if (failed(lowerToLLVMDialect(*source.module, target)))
+  if (failed(lowerToLLVMDialect(*source.module, target, getReproducer())))
     return failedToLower();
   LLVMContext llvmContext;
   auto code = translateToLLVMIR(*source.module, target, llvmContext);

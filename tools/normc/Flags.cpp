@@ -126,6 +126,14 @@ int normc::fail(ExitCode code, Error error) {
   return fail(code, toString(std::move(error)));
 }
 
+int normc::failToLower(const KernelRequest &request) {
+  if (!request.schedule.empty())
+    return kBadFlags;
+  return fail(kInternal, Twine("internal error; please report it with the file "
+                               "'") +
+                             kReproducer + "'");
+}
+
 StringRef normc::getOperation() { return op; }
 
 bool normc::isFile() { return op == "-" || StringRef(op).ends_with(".mlir"); }

@@ -32,6 +32,14 @@ enum ExitCode {
 int fail(ExitCode code, const llvm::Twine &message);
 int fail(ExitCode code, llvm::Error error);
 
+/// What is left behind by an internal error: a module and its passes, for
+/// norm-opt --run-reproducer.
+inline constexpr char kReproducer[] = "normc-reproducer.mlir";
+
+/// Says that the kernel of a request could not be lowered; why has been said by
+/// a diagnostic. That is the user's mistake if he gave the schedule.
+int failToLower(const mlir::norm::KernelRequest &request);
+
 // Functions, so that they are made before the flags of any file.
 llvm::cl::OptionCategory &category();
 llvm::cl::SubCommand &buildCommand();

@@ -111,9 +111,16 @@ int Runner::read(const cl::opt<std::string> &flag, StringRef dtypeFlag,
                  std::optional<ElementKind> xKind,
                  std::optional<Operand> &into) {
   Expected<NpyArray> array = readNpy(flag);
-  if (!array)
-    return fail(kBadInput,
-                "--" + Twine(flag.ArgStr) + ": " + toString(array.takeError()));
+  if (!array) {
+    std::string message;
+    ExitCode exitCode = kBadInput;
+    handleAllErrors(array.takeError(), [&](const ErrorInfoBase &error) {
+      message = error.message();
+      if (error.convertToErrorCode() == std::errc::not_enough_memory)
+        exitCode = kLacking;
+    });
+    return fail(exitCode, "--" + Twine(flag.ArgStr) + ": " + message);
+  }
   StringRef type = StringRef(array->descr).drop_front(1);
   std::optional<ElementKind> kind =
       StringSwitch<std::optional<ElementKind>>(type)
@@ -238,9 +245,12 @@ int Runner::execute() {
   call.rows = x->array.getNumElements() / request.n;
   SmallVector<Regime> regimes = getRegimes(call, normc_llc_bytes());
   Expected<LoadedKernels> kernels =
-      compileAndLoad(request, target, name, regimes);
-  if (!kernels)
-    return fail(kInternal, kernels.takeError());
+      compileAndLoad(request, target, name, regimes,
+                     request.schedule.empty() ? kReproducer : "");
+  if (!kernels) {
+    consumeError(kernels.takeError());
+    return failToLower(request);
+  }
   Expected<normc_kernel_info> info =
       makeKernelInfo(request, *kernels, name, regimes);
   if (!info)

@@ -14,6 +14,7 @@
 #include "norm/Codegen/Artifacts.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/PrettyStackTrace.h"
 
 using namespace llvm;
 
@@ -27,6 +28,14 @@ int main(int argc, char **argv) {
     os << "normc " << NORMC_VERSION << "\nLLVM " << LLVM_VERSION_STRING
        << "\ncodegen version " << mlir::norm::kCodegenVersion << '\n';
   });
+  setBugReportMsg(
+      "normc: internal error; please report it with what follows\n");
+  StringRef first = argc > 1 ? argv[1] : "";
+  StringRef commands[] = {"build", "run", "bench", "doctor"};
+  if (!first.empty() && !first.starts_with("-") &&
+      !is_contained(commands, first))
+    return normc::fail(normc::kBadFlags, "unknown subcommand '" + first + "'" +
+                                             normc::suggest(first, commands));
   bool showLLVM = any_of(ArrayRef(argv, argc), [](StringRef argument) {
     return argument == "--help-llvm" || argument == "-help-llvm";
   });

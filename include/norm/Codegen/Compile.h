@@ -41,8 +41,10 @@ LogicalResult lowerToStage(ModuleOp module, const CPUTarget &target,
                            llvm::StringRef stage);
 
 /// Runs norm-cpu-pipeline and norm-emit-row-range. Diagnostics go to the
-/// context's handler.
-LogicalResult lowerToLLVMDialect(ModuleOp module, const CPUTarget &target);
+/// context's handler. Where `reproducer` is a file's name, that file gets the
+/// module and the passes if one of them fails or crashes.
+LogicalResult lowerToLLVMDialect(ModuleOp module, const CPUTarget &target,
+                                 llvm::StringRef reproducer = {});
 
 /// Translates a lowered module and optimizes it for `target`.
 llvm::Expected<std::unique_ptr<llvm::Module>>
@@ -77,7 +79,8 @@ private:
 llvm::Expected<LoadedKernels> compileAndLoad(const KernelRequest &request,
                                              const CPUTarget &target,
                                              llvm::StringRef name,
-                                             llvm::ArrayRef<Regime> regimes);
+                                             llvm::ArrayRef<Regime> regimes,
+                                             llvm::StringRef reproducer = {});
 
 /// The runtime's (DLPack's) number of a type.
 normc_dtype toRuntimeDtype(ElementKind kind);
