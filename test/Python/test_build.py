@@ -96,3 +96,66 @@ def inner_loops(asm):
             if inside:
                 loops[-1].append(code)
     return loops
+
+
+CALLER = r"""
+#include "{name}.h"
+#include "{name}.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* All rows by either instance, to rows that are aligned or not. */
+int main(void) {{
+  enum {{ rows = 300, n = 4096 }};
+  float *x = malloc(rows * n * 4), *w = malloc(n * 4);
+  char *first = malloc(rows * n * 4), *y = aligned_alloc(64, rows * n * 4 + 64);
+  struct normc_rows a;
+  int i, offset, streaming;
+  for (i = 0; i < rows * n; ++i)
+    x[i] = (float)(i * 2654435761u % 1000) - 500;
+  for (i = 0; i < n; ++i)
+    w[i] = (float)i / n;
+  memset(&a, 0, sizeof a);
+  a.struct_size = sizeof a;
+  a.x = x;
+  a.weight = w;
+  a.n = n;
+  a.inner = rows;
+  a.x_stride[1] = a.y_stride[1] = n;
+  a.epsilon = 1e-6;
+  for (offset = 0; offset < 8; offset += 4)
+    for (streaming = 0; streaming < 2; ++streaming) {{
+      memset(y, 0x5a, rows * n * 4 + 64);
+      a.y = y + offset;
+      {name}_call(&a, rows, streaming ? 1024 : (int64_t)1 << 40);
+      if (!offset && !streaming)
+        memcpy(first, a.y, rows * n * 4);
+      else if (memcmp(first, a.y, rows * n * 4) != 0)
+        return 1;
+    }}
+  puts("equal");
+  return 0;
+}}
+"""
+
+
+def test_called_from_c(tmp_path):
+    target = "--target=host"
+    result = normc("build", "rmsnorm", "--shape=?x4096", target, "-o",
+                   f"{tmp_path}/")
+    assert result.returncode == 0, result.stderr
+    name = next(tmp_path.glob("*.o")).stem
+    source = tmp_path / "caller.c"
+    source.write_text(CALLER.format(name=name))
+    program = tmp_path / "caller"
+    subprocess.run(["clang-22", "-std=c11", "-O1", "-Wall", "-Wextra",
+                    "-Werror", "-pedantic", source, tmp_path / f"{name}.o",
+                    "-o", program], check=True)
+    done = subprocess.run([program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "equal\n")
+    # C++ takes the header, too.
+    source = tmp_path / "caller.cpp"
+    source.write_text(f'#include "{name}.h"\n')
+    subprocess.run(["clang++-22", "-std=c++17", "-fsyntax-only", "-Wall",
+                    "-Werror", "-pedantic", source], check=True)

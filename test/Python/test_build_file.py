@@ -31,7 +31,7 @@ class Kernel:
         self.manifest = build(path, tmp_path)
         symbol = self.manifest["symbol"]
         library = tmp_path / "kernel.so"
-        subprocess.run(["cc", "-shared", "-nostdlib", "-o", library,
+        subprocess.run(["clang-22", "-shared", "-nostdlib", "-o", library,
                         tmp_path / f"{symbol}.o"], check=True)
         self.function = ctypes.CDLL(str(library))[symbol]
 
