@@ -159,3 +159,15 @@ def test_called_from_c(tmp_path):
     source.write_text(f'#include "{name}.h"\n')
     subprocess.run(["clang++-22", "-std=c++17", "-fsyntax-only", "-Wall",
                     "-Werror", "-pedantic", source], check=True)
+
+
+def test_doctor():
+    result = normc("doctor")
+    assert result.returncode == 0, result.stderr
+    report = dict(line.split(None, 1) for line in result.stdout.splitlines())
+    assert report["LLVM"].startswith("22.1")
+    levels = report["levels"].split()
+    assert report["target"].split("level ")[1].split(",")[0] in levels
+    assert "K" in report["caches"]
+    for line in ("CPU", "features", "ptxas", "ld.lld-22", "GPU"):
+        assert line in report

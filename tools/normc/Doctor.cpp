@@ -13,42 +13,90 @@
 #include "Flags.h"
 #include "norm/Runtime/normc_runtime.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/Support/DynamicLibrary.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace llvm;
 using namespace mlir::norm;
 
+/// A line of the report: what it is about, what was found.
+static raw_ostream &line(StringRef name) {
+  return outs() << left_justify(name, 13);
+}
+
+/// The levels that kernels can be run at here.
+static void printLevels(const CPUTarget &host) {
+  line("levels");
+  for (StringRef name :
+       {"x86-64", "x86-64-v3", "x86-64-v4", "x86-64-v4-bf16", "aarch64"}) {
+    Expected<CPUTarget> target = resolveCPUTarget(name);
+    if (!target) {
+      consumeError(target.takeError());
+      continue;
+    }
+    bool arm = target->level == CPULevel::AArch64;
+    if (arm == (host.level == CPULevel::AArch64) && target->level <= host.level)
+      outs() << name << ' ';
+  }
+  outs() << '\n';
+}
+
+/// Level 1 and 2 as Linux tells them, the last one as the runtime sees it.
+static void printCaches() {
+  line("caches");
+  for (StringRef index : {"index0", "index2"}) {
+    auto size = MemoryBuffer::getFileAsStream(
+        "/sys/devices/system/cpu/cpu0/cache/" + index + "/size");
+    if (size)
+      outs() << (index == "index0" ? "L1 " : "L2 ")
+             << (*size)->getBuffer().trim() << ", ";
+  }
+  outs() << "last level " << (normc_llc_bytes() >> 10) << "K\n";
+}
+
+static void printProgram(StringRef name, const Twine &missing) {
+  ErrorOr<std::string> path = sys::findProgramByName(name);
+  line(name) << (path ? *path : "not found; " + missing.str()) << '\n';
+}
+
+static void printDriver() {
+  std::string error;
+  bool found = sys::DynamicLibrary::getPermanentLibrary("libcuda.so.1", &error)
+                   .isValid();
+  line("GPU driver") << (found ? "libcuda.so.1"
+                               : "not found; kernels for NVIDIA GPUs can be "
+                                 "made here but not run")
+                     << '\n';
+}
+
 int normc::runDoctor() {
-  raw_ostream &os = outs();
-  os << "LLVM         " << LLVM_VERSION_STRING << "\n";
+  line("LLVM") << LLVM_VERSION_STRING << '\n';
   Expected<CPUTarget> host = resolveCPUTarget("host");
   if (!host)
     return fail(kLacking, host.takeError());
-  os << "CPU          " << sys::getHostCPUName() << "\n"
-     << "target host  " << host->name << ", level " << getLevelName(host->level)
-     << ", " << getVectorBits(host->level) << "-bit vectors\n";
+  line("CPU") << sys::getHostCPUName() << '\n';
+  line("target host") << host->name << ", level " << getLevelName(host->level)
+                      << ", " << getVectorBits(host->level) << "-bit vectors\n";
   StringMap<bool> features = sys::getHostCPUFeatures();
-  os << "features    ";
+  line("features");
   for (StringRef feature :
        {"fma", "f16c", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512bf16"})
     if (features.lookup(feature))
-      os << ' ' << feature;
-  os << "\nlast level   " << (normc_llc_bytes() >> 10) << " KiB cache\n";
+      outs() << feature << ' ';
+  outs() << '\n';
+  printLevels(*host);
+  printCaches();
   if (host->level == CPULevel::X86_64)
-    os << "note         this CPU lacks AVX2 or FMA: kernels for it are not "
-          "made; --target=x86-64-v3 builds for another machine\n";
-  ErrorOr<std::string> ptxas = sys::findProgramByName("ptxas");
-  os << "ptxas        "
-     << (ptxas ? StringRef(*ptxas)
-               : StringRef("not found; only GPU binaries "
-                           "need it"))
-     << "\n";
-  ErrorOr<std::string> lld = sys::findProgramByName("ld.lld-22");
-  os << "ld.lld-22    "
-     << (lld ? StringRef(*lld)
-             : StringRef("not found; install the package lld-22 to link "
-                         "shared libraries"))
-     << "\n";
+    line("note") << "this CPU lacks AVX2 or FMA: kernels for it are slow, and "
+                    "for f32 and bf16 only\n";
+  printProgram("ptxas", "only GPU binaries need it: CUDA toolkit, or pip "
+                        "install nvidia-cuda-nvcc");
+  printProgram("ld.lld-22", "install the package lld-22 to link shared "
+                            "libraries");
+  printDriver();
   return kDone;
 }
