@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Target/CPUTarget.h"
+#include "norm/Support/Suggest.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -117,20 +118,22 @@ llvm::Expected<CPUTarget> mlir::norm::resolveCPUTarget(llvm::StringRef name) {
   for (const LevelInfo &info : levels)
     known.push_back(info.name);
   known.push_back("host");
-  llvm::StringRef nearest;
-  unsigned distance = 4;
-  for (llvm::StringRef candidate : known) {
-    unsigned d = name.edit_distance(candidate, true, distance);
-    if (d < distance) {
-      distance = d;
-      nearest = candidate;
-    }
-  }
-  std::string message = ("unknown target '" + name + "'").str();
-  if (!nearest.empty())
-    message += "; did you mean '" + nearest.str() + "'?";
-  else
-    message += "; accepted are host, x86-64, x86-64-v3, x86-64-v4, "
-               "x86-64-v4-bf16, aarch64 and the names of x86-64 CPUs";
-  return llvm::createStringError(message);
+  return llvm::createStringError(
+      "unknown target '" + name + "'" +
+      suggest(name, known,
+              "host, x86-64, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64 and "
+              "the names of x86-64 CPUs"));
+}
+
+llvm::Error mlir::norm::verifyRunsHere(const CPUTarget &target) {
+  llvm::Expected<CPUTarget> host = resolveCPUTarget("host");
+  if (!host)
+    return host.takeError();
+  if ((target.level == CPULevel::AArch64) !=
+          (host->level == CPULevel::AArch64) ||
+      target.level > host->level)
+    return llvm::createStringError(
+        "this machine is of level " + getLevelName(host->level) +
+        " and cannot run kernels for " + target.name);
+  return llvm::Error::success();
 }

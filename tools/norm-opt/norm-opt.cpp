@@ -10,22 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "norm/InitAll.h"
+#include "norm/InitOpt.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  // For gpu-module-to-binary.
-  mlir::registerAllGPUToLLVMIRTranslations(registry);
-  mlir::registerAllPasses();
-  mlir::norm::registerAllDialects(registry);
-  mlir::norm::registerAllPasses();
+  mlir::norm::registerOptDialects(registry);
+  mlir::norm::registerOptPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "normc optimizer driver\n", registry));
 }

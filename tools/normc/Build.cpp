@@ -21,6 +21,7 @@
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Pipelines/Pipelines.h"
+#include "norm/Support/Suggest.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"

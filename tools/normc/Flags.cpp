@@ -11,7 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Flags.h"
-#include "llvm/ADT/StringExtras.h"
+#include "norm/Support/Suggest.h"
 #include "llvm/Support/WithColor.h"
 
 using namespace llvm;
@@ -146,31 +146,9 @@ Expected<CPUTarget> normc::getRunnableTarget(ExitCode &code) {
   if (!target)
     return createStringError("--target: " + toString(target.takeError()));
   code = kLacking;
-  Expected<CPUTarget> host = resolveCPUTarget("host");
-  if (!host)
-    return host.takeError();
-  if ((target->level == CPULevel::AArch64) !=
-          (host->level == CPULevel::AArch64) ||
-      target->level > host->level)
-    return createStringError("this machine is of level " +
-                             getLevelName(host->level) +
-                             " and cannot run kernels for " + target->name);
+  if (Error error = verifyRunsHere(*target))
+    return error;
   return target;
-}
-
-std::string normc::suggest(StringRef given, ArrayRef<StringRef> known) {
-  StringRef nearest;
-  unsigned best = 3;
-  for (StringRef candidate : known) {
-    unsigned distance = given.edit_distance(candidate, true, best);
-    if (distance < best) {
-      best = distance;
-      nearest = candidate;
-    }
-  }
-  if (!nearest.empty())
-    return ("; did you mean '" + nearest + "'?").str();
-  return "; accepted are " + join(known, ", ");
 }
 
 bool normc::hasFlag(StringRef name) {

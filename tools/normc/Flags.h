@@ -66,10 +66,6 @@ llvm::Expected<mlir::norm::CPUTarget> getRunnableTarget(ExitCode &code);
 /// Whether --dtype, --weight-dtype, ... were given.
 bool hasFlag(llvm::StringRef name);
 
-/// "; did you mean '...'?" for the nearest of `known`, or a list of them.
-std::string suggest(llvm::StringRef given,
-                    llvm::ArrayRef<llvm::StringRef> known);
-
 int runBench();
 /// `arguments` are those of the command line, after the subcommand.
 int runBuild(llvm::ArrayRef<const char *> arguments);

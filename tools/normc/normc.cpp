@@ -12,6 +12,7 @@
 
 #include "Flags.h"
 #include "norm/Codegen/Artifacts.h"
+#include "norm/Support/Suggest.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
@@ -34,8 +35,9 @@ int main(int argc, char **argv) {
   StringRef commands[] = {"build", "run", "bench", "doctor"};
   if (!first.empty() && !first.starts_with("-") &&
       !is_contained(commands, first))
-    return normc::fail(normc::kBadFlags, "unknown subcommand '" + first + "'" +
-                                             normc::suggest(first, commands));
+    return normc::fail(normc::kBadFlags,
+                       "unknown subcommand '" + first + "'" +
+                           mlir::norm::suggest(first, commands));
   bool showLLVM = any_of(ArrayRef(argv, argc), [](StringRef argument) {
     return argument == "--help-llvm" || argument == "-help-llvm";
   });

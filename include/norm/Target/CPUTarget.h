@@ -44,6 +44,9 @@ struct CPUTarget {
 /// error with the nearest known one.
 llvm::Expected<CPUTarget> resolveCPUTarget(llvm::StringRef name);
 
+/// Fails where this machine cannot run kernels made for `target`.
+llvm::Error verifyRunsHere(const CPUTarget &target);
+
 } // namespace mlir::norm
 
 #endif // NORM_TARGET_CPUTARGET_H
