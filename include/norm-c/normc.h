@@ -1,8 +1,7 @@
-/*===- normc.h - The compiler's C interface
+/*===- normc.h - The compiler's C interface -----------------------*- C -*-===*\
 |*
 |* Part of the normc project, under the Apache License v2.0 with LLVM
-Exceptions.
-|* See LICENSE for license information.
+|* Exceptions. See LICENSE for license information.
 |* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 |*
 |*===----------------------------------------------------------------------===*|
@@ -44,7 +43,7 @@ typedef struct NormcRequest {
   const char *residualDtype; /* null: no residual */
   const char *yDtype;        /* null: dtype */
   int64_t n;                 /* -1: any */
-  int64_t rows;              /* -1: any */
+  int64_t rows;              /* -1: any; instances for others are left out */
   const double *epsilon;     /* null: an argument of the kernel */
   bool epsOutside;
   int64_t partialSize;  /* 0: all of the row */
@@ -66,6 +65,18 @@ MLIR_CAPI_EXPORTED MlirModule normcBuildModule(MlirContext context,
 MLIR_CAPI_EXPORTED MlirLogicalResult normcCompileObject(
     MlirContext context, const NormcRequest *request, MlirStringCallback symbol,
     MlirStringCallback callback, void *userData);
+
+/* Runs a pass pipeline on MLIR text, as norm-opt --pass-pipeline does, with
+ * upstream's passes beside normc's: "builtin.module(...)", or what stands in
+ * it, such as "norm-cpu-pipeline" or "func.func(norm-tile-rows),cse". The new
+ * text goes to `result`, in one piece. All diagnostics, each with the line that
+ * it is about, go to `diagnostics` in one piece, if there are any; warnings and
+ * remarks do not make it fail. On failure `result` is not called. It has a
+ * context of its own; the first call makes all passes known to this process.
+ * Several threads may call it at once. */
+MLIR_CAPI_EXPORTED MlirLogicalResult normcRunPipeline(
+    MlirStringRef text, MlirStringRef pipeline, MlirStringCallback result,
+    MlirStringCallback diagnostics, void *userData);
 
 #ifdef __cplusplus
 }

@@ -225,10 +225,15 @@ mlir::norm::compileAndLoad(const KernelRequest &request,
   registerForCompilation(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);
+  std::string reason;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      reason += ": " + diagnostic.str();
+  });
   OwningOpRef<ModuleOp> module =
       buildModule(&context, request, target, name, regimes);
   if (failed(lowerToLLVMDialect(*module, target, reproducer)))
-    return llvm::createStringError("the kernel could not be lowered");
+    return llvm::createStringError("the kernel could not be lowered" + reason);
   llvm::LLVMContext llvmContext;
   auto code = translateToLLVMIR(*module, target, llvmContext);
   if (!code)
