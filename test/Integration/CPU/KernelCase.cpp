@@ -27,9 +27,12 @@ namespace ref = norm::reference;
 
 const char *norm::test::getName(Values values) {
   static const char *const names[numValues] = {
-      "normal",   "shifted", "far-from-zero", "spread",   "outliers",
-      "constant", "zero",    "tiny",          "huge",     "overflow",
-      "infinity", "nan",     "every-lane",    "one-path", "first-round-large"};
+      "normal",       "shifted",  "far-from-zero",
+      "spread",       "outliers", "constant",
+      "zero",         "tiny",     "huge",
+      "overflow",     "infinity", "nan",
+      "every-lane",   "one-path", "first-round-large",
+      "any-exponent", "any-bits"};
   return names[static_cast<int>(values)];
 }
 
@@ -45,7 +48,10 @@ std::string KernelCase::describe() const {
   text += ", N = " + std::to_string(n) + ", M = " + std::to_string(rows) +
           ", epsilon = " + std::to_string(epsilon) + ", " + getName(values) +
           ", " + getName(layout);
-  for (auto [set, name] : {std::pair(inPlace, "in place"),
+  if (parameters != Values::Normal)
+    text += std::string(", parameters ") + getName(parameters);
+  for (auto [set, name] : {std::pair(yInPlace, "y in place"),
+                           std::pair(residualInPlace, "residual in place"),
                            std::pair(weightPerRow, "weight per row"),
                            std::pair(streaming, "streaming")})
     if (set)
@@ -128,12 +134,13 @@ static Level toOracle(CPULevel level) {
 // Data
 //===----------------------------------------------------------------------===//
 
-/// One row of x.
-static std::vector<uint8_t> makeValues(const KernelCase &c, ref::Dtype type,
-                                       Level level, uint64_t seed) {
+/// One row of an operand.
+static std::vector<uint8_t> makeValues(const KernelCase &c, Values values,
+                                       ref::Dtype type, Level level,
+                                       uint64_t seed) {
   using norm::oracle::RowKind;
   int power = c.request.op == NormKind::RMSNorm ? 2 : 1;
-  switch (c.values) {
+  switch (values) {
   case Values::Normal:
     return makeRow(type, c.n, RowKind::Normal, seed);
   case Values::Shifted:
@@ -163,7 +170,8 @@ static std::vector<uint8_t> makeValues(const KernelCase &c, ref::Dtype type,
   int64_t lanes = getLanes(level, type);
   for (int64_t i = 0; i < c.n; ++i) {
     double value = random.normal();
-    switch (c.values) {
+    std::optional<uint64_t> bits;
+    switch (values) {
     case Values::FarFromZero:
       value += 1e4;
       break;
@@ -186,17 +194,31 @@ static std::vector<uint8_t> makeValues(const KernelCase &c, ref::Dtype type,
     case Values::FirstRoundLarge:
       value = i < lanes ? 1 : 0x1p-12;
       break;
+    case Values::AnyExponent:
+    case Values::AnyBits:
+      do {
+        bits = random.bits() >> (64 - 8 * ref::getSize(type));
+        value = ref::decode(type, *bits);
+      } while (values == Values::AnyExponent && !(std::fabs(value) <= bounded));
+      break;
     default:
       break;
     }
-    ref::storeBits(type, bytes.data(), i, ref::encode(type, value));
+    ref::storeBits(type, bytes.data(), i,
+                   bits ? *bits : ref::encode(type, value));
   }
-  if (c.values == Values::NaN) {
+  if (values == Values::NaN) {
     uint64_t bits = ref::encode(type, std::numeric_limits<double>::quiet_NaN());
     ref::storeBits(type, bytes.data(), c.n / 3,
                    bits | (random.uniform() < 0.5));
   }
   return bytes;
+}
+
+/// Which guard page the data touches.
+static GuardedBuffer::Flush getFlush(const KernelCase &c) {
+  return c.seed % 2 == 0 ? GuardedBuffer::Flush::Start
+                         : GuardedBuffer::Flush::End;
 }
 
 namespace {
@@ -221,14 +243,10 @@ public:
       stride[0] = stride[1] = 0;
       elements = n;
     }
-    bool start = c.seed % 2 == 0;
     size_t offset = c.layout == Layout::Misaligned ? size : 0;
     if (c.layout == Layout::Aligned)
       elements = llvm::alignTo(elements * size, 64) / size;
-    buffer = GuardedBuffer(elements * size,
-                           start ? GuardedBuffer::Flush::Start
-                                 : GuardedBuffer::Flush::End,
-                           offset);
+    buffer = GuardedBuffer(elements * size, getFlush(c), offset);
     base = buffer.data();
     if (!output && c.layout == Layout::Reversed) {
       base += (inner - 1) * stride[1] * size;
@@ -259,7 +277,6 @@ private:
 
   const KernelCase &c;
   Level level;
-  bool inPlace;
   std::optional<RowsOperand> x, residual, y, residualOut;
   std::vector<std::vector<uint8_t>> xRows, residualRows, weightRows, biasRows;
   std::optional<GuardedBuffer> weight, bias, rstd, mean;
@@ -272,24 +289,25 @@ static bool isRepeatedInput(const KernelCase &c) {
   return c.layout == Layout::Repeated;
 }
 
-Call::Call(const KernelCase &c, Level level)
-    : c(c), level(level), inPlace(c.inPlace) {
+Call::Call(const KernelCase &c, Level level) : c(c), level(level) {
   const KernelRequest &request = c.request;
   statistic = toReference(request.getStatistic());
   x.emplace(c, request.x, false);
   if (request.residual) {
     residual.emplace(c, *request.residual, false);
-    if (!inPlace)
+    if (!c.residualInPlace)
       residualOut.emplace(c, *request.residual, true);
   }
-  // In place is x for y, without a residual, or residual for residual_out.
-  if (request.residual || !inPlace)
+  if (!c.yInPlace)
     y.emplace(c, request.y, true);
   int64_t parameters = c.weightPerRow ? c.rows : 1;
   auto make = [&](std::optional<ElementKind> kind,
                   std::optional<GuardedBuffer> &into) {
-    if (kind)
-      into.emplace(parameters * c.n * ref::getSize(toReference(*kind)));
+    if (!kind)
+      return;
+    size_t size = ref::getSize(toReference(*kind));
+    into.emplace(parameters * c.n * size, getFlush(c),
+                 c.layout == Layout::Misaligned ? size : 0);
   };
   make(request.weight, weight);
   make(request.bias, bias);
@@ -301,18 +319,17 @@ Call::Call(const KernelCase &c, Level level)
   for (int64_t row = 0; row < c.rows; ++row) {
     uint64_t seed = c.seed * 1000 + (isRepeatedInput(c) ? 0 : row);
     ref::Dtype xType = toReference(request.x);
-    xRows.push_back(makeValues(c, xType, level, seed));
+    xRows.push_back(makeValues(c, c.values, xType, level, seed));
     if (residual)
-      residualRows.push_back(makeRow(
-          residual->kind, c.n, norm::oracle::RowKind::Normal, seed + 500));
+      residualRows.push_back(
+          makeValues(c, c.parameters, residual->kind, level, seed + 500));
   }
   for (int64_t row = 0; row < parameters; ++row) {
     auto draw = [&](std::optional<ElementKind> kind, uint64_t salt,
                     std::vector<std::vector<uint8_t>> &into) {
       if (kind)
-        into.push_back(makeRow(toReference(*kind), c.n,
-                               norm::oracle::RowKind::Normal,
-                               c.seed * 1000 + row + salt));
+        into.push_back(makeValues(c, c.parameters, toReference(*kind), level,
+                                  c.seed * 1000 + row + salt));
     };
     draw(request.weight, 700, weightRows);
     draw(request.bias, 900, biasRows);

@@ -42,8 +42,10 @@ enum class Values {
   EveryLane,       ///< against the tree: lost in the chain of every lane
   OnePath,         ///< against the tree: lost in the halving
   FirstRoundLarge, ///< 1 in the first round, 2^-24 after
+  AnyExponent,     ///< every magnitude whose squares have a sum
+  AnyBits,         ///< any bits at all
 };
-constexpr int numValues = 15;
+constexpr int numValues = 17;
 const char *getName(Values values);
 
 /// How rows lie in memory.
@@ -64,10 +66,12 @@ struct KernelCase {
   mlir::norm::KernelRequest request;
   int64_t n = 64, rows = 3;
   double epsilon = 1e-5; ///< of the call; the request's own where it has one
-  Values values = Values::Normal;
+  Values values = Values::Normal;     ///< of x
+  Values parameters = Values::Normal; ///< of weight, bias and residual
   Layout layout = Layout::Dense;
-  bool inPlace = false;      ///< y = x, residual_out = residual
-  bool weightPerRow = false; ///< weight and bias change from row to row
+  bool yInPlace = false;        ///< y = x
+  bool residualInPlace = false; ///< residual_out = residual
+  bool weightPerRow = false;    ///< weight and bias change from row to row
   bool streaming = false;
   uint64_t seed = 1;
 

@@ -37,6 +37,10 @@ struct Dimension {
 const std::vector<ElementKind> kinds = {ElementKind::F64, ElementKind::F32,
                                         ElementKind::F16, ElementKind::BF16};
 
+const std::vector<int64_t> sizes = {1,    2,    3,     7,      8,     31,
+                                    33,   64,   128,   769,    4095,  4096,
+                                    4097, 8199, 65536, 100003, 262144};
+
 SmallVector<Dimension> makeDimensions() {
   SmallVector<Dimension> dimensions;
   auto add = [&](const char *name, auto values, auto change) {
@@ -62,14 +66,11 @@ SmallVector<Dimension> makeDimensions() {
   optional("weight", &Request::weight);
   optional("bias", &Request::bias);
   optional("residual", &Request::residual);
-  add("n",
-      std::vector<int64_t>{1, 2, 3, 7, 8, 31, 33, 64, 128, 769, 4095, 4096,
-                           4097, 8199, 65536, 100003, 262144},
-      [](KernelCase &c, int64_t n) { c.n = n; });
+  add("n", sizes, [](KernelCase &c, int64_t n) { c.n = n; });
   add("any N", std::vector{false, true}, [](KernelCase &c, bool any) {
     c.request.n = any ? ShapedType::kDynamic : 0; // 0: N of the call
   });
-  add("rows", std::vector<int64_t>{0, 1, 2, 7},
+  add("rows", std::vector<int64_t>{0, 1, 2, 7, 19},
       [](KernelCase &c, int64_t rows) { c.rows = rows; });
   add("epsilon", std::vector{0.0, 1e-6, 0.5, -1e-3},
       [](KernelCase &c, double epsilon) { c.epsilon = epsilon; });
@@ -100,8 +101,21 @@ SmallVector<Dimension> makeDimensions() {
   add("layout", layouts, [](KernelCase &c, int layout) {
     c.layout = static_cast<Layout>(layout);
   });
-  add("in place", std::vector{true},
-      [](KernelCase &c, bool) { c.inPlace = true; });
+  add("parameters",
+      std::vector{Values::Infinity, Values::NaN, Values::Tiny, Values::Zero,
+                  Values::Huge, Values::Overflow, Values::Spread,
+                  Values::AnyBits},
+      [](KernelCase &c, Values values) {
+        c.parameters = values;
+        if (!c.request.bias)
+          c.request.bias = c.request.x;
+      });
+  add("in place", std::vector{1, 2, 3}, [](KernelCase &c, int which) {
+    c.yInPlace = which & 1;
+    c.residualInPlace = which & 2;
+    if (c.residualInPlace && !c.request.residual)
+      c.request.residual = c.request.x;
+  });
   add("weight per row", std::vector{true},
       [](KernelCase &c, bool) { c.weightPerRow = true; });
   add("streaming", std::vector{true},
@@ -135,10 +149,12 @@ void settle(KernelCase &c) {
   }
   if (!r.weight)
     r.weightOffset = 0;
+  if (!r.residual)
+    c.residualInPlace = false;
   // In place: equal types, and inputs that outputs can be.
-  if (c.inPlace) {
-    if (!r.residual)
-      r.y = r.x;
+  if (c.yInPlace)
+    r.y = r.x;
+  if (c.yInPlace || c.residualInPlace) {
     if (c.layout == Layout::Reversed || c.layout == Layout::Repeated)
       c.layout = Layout::Dense;
   }
@@ -181,6 +197,24 @@ TEST_P(PropertyTest, EachValueAlone) {
         KernelCase c = makeCase();
         c.request.x = c.request.y = x;
         change(c);
+        check(c);
+        if (HasFailure())
+          return;
+      }
+}
+
+/// Rows of known and of unknown size are summed alike.
+TEST_P(PropertyTest, EachSize) {
+  unsigned turn = 0;
+  for (ElementKind x : kinds)
+    for (bool any : {false, true})
+      for (int64_t n : sizes) {
+        KernelCase c = makeCase();
+        c.request.op = ++turn % 2 ? NormKind::LayerNorm : NormKind::RMSNorm;
+        c.request.x = c.request.y = x;
+        c.request.n = any ? ShapedType::kDynamic : n;
+        c.n = n;
+        c.seed = turn;
         check(c);
         if (HasFailure())
           return;

@@ -35,6 +35,7 @@ constexpr RowKind allRowKinds[] = {RowKind::Normal, RowKind::Shifted,
 class Random {
 public:
   explicit Random(uint64_t seed) : engine(seed) {}
+  uint64_t bits() { return engine(); }
   /// Uniform in [0, 1).
   double uniform() { return double(engine() >> 11) * 0x1p-53; }
   /// The sum of twelve uniform numbers is close enough to normal.
