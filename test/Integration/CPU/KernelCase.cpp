@@ -114,7 +114,7 @@ normc_kernel KernelCache::get(const KernelRequest &request, bool streaming) {
   return *kernel;
 }
 
-static Level toOracle(CPULevel level) {
+Level norm::test::toOracle(CPULevel level) {
   switch (level) {
   case CPULevel::X86_64:
     return Level::X86_64;

@@ -101,6 +101,7 @@ void checkCase(KernelCache &cache, const KernelCase &kernelCase);
 std::optional<mlir::norm::CPUTarget> findTarget(const char *level);
 
 reference::Dtype toReference(mlir::norm::ElementKind kind);
+oracle::Level toOracle(mlir::norm::CPULevel level);
 
 } // namespace norm::test
 
