@@ -18,6 +18,7 @@
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Pipelines/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Target/Passes.h"
 #include "norm/Tuning/Passes.h"
@@ -35,6 +36,7 @@ inline void registerAllPasses() {
   registerNormPasses();
   registerNormTuningPasses();
   registerNormTargetPasses();
+  registerNormPipelinesPasses();
   registerNormCodegenPasses();
   registerNormPipelines();
 }

@@ -18,6 +18,7 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Pipelines/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Target/Passes.h"
 #include "norm/Tuning/Passes.h"
@@ -45,31 +46,40 @@ llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
 }
 
 bool mlir::norm::buildNormStagesPipeline(OpPassManager &pm, StringRef target,
-                                         StringRef stopAfter) {
-  auto stopsAfter = [&](StringRef stage) { return stopAfter == stage; };
+                                         StringRef stopAfter,
+                                         bool verifyStages) {
+  // Ends a stage; whether it is the last one.
+  auto stopsAfter = [&](OpPassManager &anchor, StringRef stage) {
+    if (verifyStages) {
+      NormVerifyStagePassOptions verify;
+      verify.stage = stage.str();
+      anchor.addPass(createNormVerifyStagePass(verify));
+    }
+    return stopAfter == stage;
+  };
   pm.addPass(createNormOutlineKernelsPass());
-  if (stopsAfter("outline-kernels"))
+  if (stopsAfter(pm, "outline-kernels"))
     return false;
   OpPassManager &kernel = pm.nest<func::FuncOp>();
   NormSelectSchedulePassOptions select;
   select.target = target.str();
   kernel.addPass(createNormSelectSchedulePass(select));
-  if (stopsAfter("select-schedule"))
+  if (stopsAfter(kernel, "select-schedule"))
     return false;
   kernel.addPass(createNormTileRowsPass());
-  if (stopsAfter("tile-rows"))
+  if (stopsAfter(kernel, "tile-rows"))
     return false;
   kernel.addPass(createNormDecomposePass());
   addCleanup(kernel);
-  if (stopsAfter("decompose"))
+  if (stopsAfter(kernel, "decompose"))
     return false;
   kernel.addPass(createNormFormSweepsPass());
   addCleanup(kernel);
-  if (stopsAfter("form-sweeps"))
+  if (stopsAfter(kernel, "form-sweeps"))
     return false;
   kernel.addPass(createNormVectorizePass());
   addCleanup(kernel);
-  if (stopsAfter("vectorize"))
+  if (stopsAfter(kernel, "vectorize"))
     return false;
 
   bufferization::OneShotBufferizePassOptions bufferize;
@@ -80,12 +90,13 @@ bool mlir::norm::buildNormStagesPipeline(OpPassManager &pm, StringRef target,
   pm.addPass(bufferization::createDropEquivalentBufferResultsPass());
   pm.nest<func::FuncOp>().addPass(createNormStrideUnitRowsPass());
   addCleanup(pm);
-  return !stopsAfter("bufferize");
+  return !stopsAfter(pm, "bufferize");
 }
 
 bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
                                        const NormCPUPipelineOptions &options) {
-  if (!buildNormStagesPipeline(pm, options.target, options.stopAfter))
+  if (!buildNormStagesPipeline(pm, options.target, options.stopAfter,
+                               options.verifyStages))
     return false;
   OpPassManager &buffers = pm.nest<func::FuncOp>();
   buffers.addPass(createNormPipelineRowsPass());

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Pipelines/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Target/Passes.h"
 
@@ -58,9 +59,15 @@ static void addConversion(OpPassManager &device) {
 
 void mlir::norm::buildNormNVVMPipeline(OpPassManager &pm,
                                        const NormNVVMPipelineOptions &options) {
-  if (!buildNormStagesPipeline(pm, options.target, options.stopAfter))
+  if (!buildNormStagesPipeline(pm, options.target, options.stopAfter,
+                               options.verifyStages))
     return;
   addDistribution(pm);
+  if (options.verifyStages) {
+    NormVerifyStagePassOptions verify;
+    verify.stage = "distribute";
+    pm.addPass(createNormVerifyStagePass(verify));
+  }
   if (options.stopAfter == "distribute")
     return;
   OpPassManager &kernel = pm.nest<func::FuncOp>();

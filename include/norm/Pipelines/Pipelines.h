@@ -30,6 +30,10 @@ struct NormCPUPipelineOptions
                      "select-schedule, tile-rows, decompose, form-sweeps, "
                      "vectorize, bufferize"),
       llvm::cl::init("")};
+  PassOptions::Option<bool> verifyStages{
+      *this, "verify-stages",
+      llvm::cl::desc("check after each stage what norm-verify-stage does"),
+      llvm::cl::init(false)};
 };
 
 struct NormNVVMPipelineOptions
@@ -44,16 +48,20 @@ struct NormNVVMPipelineOptions
       llvm::cl::desc("a stage of norm-cpu-pipeline after which to stop, or "
                      "distribute"),
       llvm::cl::init("")};
+  PassOptions::Option<bool> verifyStages{
+      *this, "verify-stages",
+      llvm::cl::desc("check after each stage what norm-verify-stage does"),
+      llvm::cl::init(false)};
 };
 
-/// The names that stop-after takes, in order.
+/// The names that stop-after takes for every target, in order.
 llvm::ArrayRef<llvm::StringRef> getStageNames();
 
 /// Stages 0 to 6, alike for every target: kernels on tensors become loops over
 /// vectors in memory. Returns whether all of them were added, so that lowering
-/// may follow.
+/// may follow. With `verifyStages` each is followed by norm-verify-stage.
 bool buildNormStagesPipeline(OpPassManager &pm, llvm::StringRef target,
-                             llvm::StringRef stopAfter);
+                             llvm::StringRef stopAfter, bool verifyStages);
 /// The same for a CPU, with the forms that it has for reductions and math.
 bool buildNormRowsPipeline(OpPassManager &pm,
                            const NormCPUPipelineOptions &options);

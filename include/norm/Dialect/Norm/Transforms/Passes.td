@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One small pass per stage between a norm operation and vectors in memory.
+// One small pass per stage between a norm operation and vectors in memory. What
+// holds after each is checked by norm-verify-stage (Pipelines/Passes.td).
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,8 +43,8 @@ def NormTileRowsPass : Norm_KernelPass<"norm-tile-rows"> {
     Stage 2. Before: a `norm.kernel` function on tensors with one norm
     operation. After: one `scf.forall` over the rows with the operation, its
     producers and its row-wise consumers inside; each is there once, and those
-    whose result is used outside yield it. A row of one-dimensional `x` gets no
-    loop.
+    whose result is used outside yield it. Of an operation that stays outside
+    only the size is read. A row of one-dimensional `x` gets no loop.
 
     ```mlir
     %y = norm.rmsnorm %x : tensor<8x64xf32> ...
@@ -64,7 +65,8 @@ def NormTileRowsPass : Norm_KernelPass<"norm-tile-rows"> {
 def NormDecomposePass : Norm_KernelPass<"norm-decompose"> {
   let summary = "Rewrite norm operations as linalg with f32 or f64 arithmetic";
   let description = [{
-    Stage 3, the reference semantics. Works on any function, tiled or not. The
+    Stage 3, the reference semantics. Before: any function, tiled or not. After:
+    no norm operation is left in it; linalg and scalars compute the same. The
     sum of squares (or of the row and its deviations) is a `linalg.generic`
     that accumulates in f64 the terms of f32 arithmetic; inside a kernel such a
     sum is *the statistic*, which stage 5 realizes in the order of the tree.
@@ -203,8 +205,8 @@ def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
 def NormApproximateMathPass : Norm_KernelPass<"norm-approximate-math"> {
   let summary = "Replace exp, tanh, log, ... by polynomials in kernels";
   let description = [{
-    Upstream's polynomial approximations, on f32 vectors of a kernel, where they
-    would become calls into libm.
+    Before: a kernel's `math.exp` and the like, which would become calls into
+    libm. After: upstream's polynomials, on vectors of f32.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::math::MathDialect",
@@ -214,8 +216,9 @@ def NormApproximateMathPass : Norm_KernelPass<"norm-approximate-math"> {
 def NormStripAttributesPass : Norm_KernelPass<"norm-strip-attributes"> {
   let summary = "Remove the dialect's attributes from functions";
   let description = [{
-    After the last pass that reads them. Stock tools, which do not know the
-    dialect, take the result.
+    Before: kernels that no pass will look at as such any more. After: functions
+    that stock tools, which do not know the dialect, take; `norm.operands` and
+    what goes with it stay for norm-emit-row-range.
   }];
 }
 
