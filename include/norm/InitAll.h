@@ -15,6 +15,7 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "norm/Codegen/Passes.h"
+#include "norm/Conversion/Passes.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Dialect/Norm/Transforms/BufferizableOpInterfaceImpl.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
@@ -33,6 +34,7 @@ inline void registerAllDialects(DialectRegistry &registry) {
 
 /// Makes normc's passes and pipelines known to textual pipelines.
 inline void registerAllPasses() {
+  registerNormConversionPasses();
   registerNormPasses();
   registerNormTuningPasses();
   registerNormTargetPasses();
