@@ -38,11 +38,16 @@ static void addCleanup(OpPassManager &pm) {
           .setMaxIterations(1)));
 }
 
-llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
+llvm::ArrayRef<llvm::StringRef> mlir::norm::getCPUStopNames() {
   static constexpr llvm::StringRef names[] = {
-      "outline-kernels", "select-schedule", "tile-rows", "decompose",
-      "form-sweeps",     "vectorize",       "bufferize"};
+      "outline-kernels", "select-schedule", "tile-rows",
+      "decompose",       "form-sweeps",     "vectorize",
+      "bufferize",       "pipeline-rows",   "lower-rows"};
   return names;
+}
+
+llvm::ArrayRef<llvm::StringRef> mlir::norm::getStageNames() {
+  return getCPUStopNames().drop_back(2);
 }
 
 bool mlir::norm::buildNormStagesPipeline(OpPassManager &pm, StringRef target,
@@ -100,6 +105,8 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
     return false;
   OpPassManager &buffers = pm.nest<func::FuncOp>();
   buffers.addPass(createNormPipelineRowsPass());
+  if (options.stopAfter == "pipeline-rows")
+    return false;
   buffers.addPass(createNormNarrowTailsPass());
   buffers.addPass(createNormLowerReductionsPass());
   buffers.addPass(createNormApproximateMathPass());
@@ -107,7 +114,7 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   buffers.addPass(createNormNarrowDoublesPass());
   buffers.addPass(createNormLowerBF16Pass());
   buffers.addPass(createNormFenceStreamsPass());
-  return true;
+  return options.stopAfter != "lower-rows";
 }
 
 void mlir::norm::buildNormConvertToLLVMPipeline(OpPassManager &pm) {

@@ -8,7 +8,7 @@ import pytest
 from test_run import NORMC, normc
 
 STAGES = ["outline-kernels", "select-schedule", "tile-rows", "decompose",
-          "form-sweeps", "vectorize", "bufferize"]
+          "form-sweeps", "vectorize", "bufferize", "pipeline-rows", "lower-rows"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -55,7 +55,7 @@ static cl::opt<std::string>
     stopAfter("stop-after",
               cl::desc("print the IR after a stage: outline-kernels, "
                        "select-schedule, tile-rows, decompose, form-sweeps, "
-                       "vectorize, bufferize"),
+                       "vectorize, bufferize, pipeline-rows, lower-rows"),
               cl::value_desc("stage"), cl::cat(category()),
               cl::sub(buildCommand()));
 static cl::opt<std::string> function(
@@ -148,9 +148,9 @@ int Builder::readFlags() {
                       suggest(kind, {"mlir", "linalg", "vector", "llvm", "asm",
                                      "object", "header", "manifest"}));
   if (!stopAfter.empty()) {
-    if (!is_contained(getStageNames(), stopAfter))
+    if (!is_contained(getCPUStopNames(), stopAfter))
       return fail(kBadFlags, "--stop-after: unknown stage '" + stopAfter + "'" +
-                                 suggest(stopAfter, getStageNames()));
+                                 suggest(stopAfter, getCPUStopNames()));
     if (output.empty())
       output = "-";
     kinds = {"mlir"};

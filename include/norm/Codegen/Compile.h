@@ -36,7 +36,7 @@ namespace mlir::norm {
 /// translations.
 void registerForCompilation(DialectRegistry &registry);
 
-/// Runs norm-cpu-pipeline up to and with `stage`, one of getStageNames().
+/// Runs norm-cpu-pipeline up to and with `stage`, one of getCPUStopNames().
 LogicalResult lowerToStage(ModuleOp module, const CPUTarget &target,
                            llvm::StringRef stage);
 

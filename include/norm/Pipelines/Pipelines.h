@@ -28,7 +28,8 @@ struct NormCPUPipelineOptions
       *this, "stop-after",
       llvm::cl::desc("a stage after which to stop: outline-kernels, "
                      "select-schedule, tile-rows, decompose, form-sweeps, "
-                     "vectorize, bufferize"),
+                     "vectorize, bufferize, pipeline-rows, lower-rows (what "
+                     "is left before conversion to the llvm dialect)"),
       llvm::cl::init("")};
   PassOptions::Option<bool> verifyStages{
       *this, "verify-stages",
@@ -56,6 +57,9 @@ struct NormNVVMPipelineOptions
 
 /// The names that stop-after takes for every target, in order.
 llvm::ArrayRef<llvm::StringRef> getStageNames();
+/// The same for a CPU: then pipeline-rows, and lower-rows, the last one before
+/// the llvm dialect.
+llvm::ArrayRef<llvm::StringRef> getCPUStopNames();
 
 /// Stages 0 to 6, alike for every target: kernels on tensors become loops over
 /// vectors in memory. Returns whether all of them were added, so that lowering
