@@ -28,11 +28,20 @@ namespace mlir::norm {
 /// The tree of a row of `xType` on `level`: a function of these two alone.
 TreeAttr getCPUTree(FloatType xType, CPULevel level);
 
+/// A schedule that was considered, and why it was not taken.
+struct RejectedSchedule {
+  CPUScheduleAttr schedule;
+  std::string field; ///< what it has other than the chosen one: "hold = cache"
+  std::string reason;
+};
+
 /// The cost model's schedule for rows of `n` elements (ShapedType::kDynamic
 /// where unknown); `streaming` for calls that exceed the last-level cache.
-CPUScheduleAttr getDefaultCPUSchedule(MLIRContext *context, int64_t n,
-                                      FloatType xType, CPULevel level,
-                                      bool streaming);
+/// `rejected` receives its alternatives.
+CPUScheduleAttr
+getDefaultCPUSchedule(MLIRContext *context, int64_t n, FloatType xType,
+                      CPULevel level, bool streaming,
+                      SmallVectorImpl<RejectedSchedule> *rejected = nullptr);
 
 /// The tree of rows of `n` elements of `xType` on any GPU.
 TreeAttr getGPUTree(FloatType xType, int64_t n);
