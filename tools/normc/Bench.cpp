@@ -26,12 +26,6 @@ using namespace mlir::norm;
 using namespace normc;
 using mlir::ShapedType;
 
-static cl::opt<unsigned> threads("threads", cl::desc("default 1"), cl::init(1),
-                                 cl::value_desc("n"), cl::cat(category()),
-                                 cl::sub(benchCommand()));
-static cl::opt<bool> asJSON("json", cl::desc("one JSON object"),
-                            cl::cat(category()), cl::sub(benchCommand()));
-
 namespace {
 struct Free {
   void operator()(char *pointer) const { std::free(pointer); }
@@ -49,8 +43,9 @@ struct Times {
 
 class Bench {
 public:
-  Bench(const KernelRequest &request, int64_t rows)
-      : request(request), rows(rows), pool(hardware_concurrency(threads)) {}
+  Bench(const KernelRequest &request, int64_t rows, int64_t threads)
+      : request(request), rows(rows), threads(threads),
+        pool(hardware_concurrency(threads)) {}
 
   int run(const CPUTarget &target);
 
@@ -63,7 +58,7 @@ private:
   void parallel(int64_t count, function_ref<void(int64_t, int64_t)> body);
 
   const KernelRequest &request;
-  int64_t rows;
+  int64_t rows, threads;
   normc_kernel_info info;
   DefaultThreadPool pool;
 };
@@ -246,8 +241,8 @@ int Bench::run(const CPUTarget &target) {
   }
   json::Object result{{"kernel", name}, {"target", target.name},
                       {"rows", rows},   {"n", request.n},
-                      {"bytes", bytes}, {"threads", int64_t(threads)}};
-  if (!asJSON)
+                      {"bytes", bytes}, {"threads", threads}};
+  if (!wantsJSON())
     outs() << name << ", " << rows << " x " << request.n << ", " << threads
            << (threads == 1 ? " thread\n" : " threads\n");
   for (bool hot : {true, false}) {
@@ -259,7 +254,7 @@ int Bench::run(const CPUTarget &target) {
     double rate = bytes / kernelTimes.median * 1e-9;
     double copyRate = copyBytes / copyTimes.median * 1e-9;
     StringRef regime = hot ? "hot" : "cold";
-    if (!asJSON) {
+    if (!wantsJSON()) {
       outs() << format("%-4s  %10.3f us (%.3f to %.3f)  %7.1f GB/s  "
                        "%5.2f of a copy (%.1f GB/s)\n",
                        regime.data(), kernelTimes.median * 1e6,
@@ -275,7 +270,7 @@ int Bench::run(const CPUTarget &target) {
                      {"copy_gb_per_s", copyRate},
                      {"share_of_copy", rate / copyRate}};
   }
-  if (asJSON)
+  if (wantsJSON())
     outs() << formatv("{0:2}\n", json::Value(std::move(result)));
   return kDone;
 }
@@ -292,10 +287,11 @@ int normc::runBench() {
     return fail(kBadFlags, std::move(error));
   if (ShapedType::isDynamic(request->rows) || ShapedType::isDynamic(request->n))
     return fail(kBadFlags, "--shape must be numbers here, such as 4096x4096");
-  if (threads < 1 || threads > 1024)
-    return fail(kBadFlags, "--threads must be 1 to 1024");
+  Expected<int64_t> threads = getThreads();
+  if (!threads)
+    return fail(kBadFlags, threads.takeError());
   int64_t rows = request->rows;
   // The kernel that a library would have: any number of rows.
   request->rows = ShapedType::kDynamic;
-  return Bench(*request, rows).run(*target);
+  return Bench(*request, rows, *threads).run(*target);
 }

@@ -42,6 +42,12 @@ cl::SubCommand &normc::benchCommand() {
   return instance;
 }
 
+cl::SubCommand &normc::explainCommand() {
+  static cl::SubCommand instance(
+      "explain", "Say what a kernel will do, how long it takes, and why");
+  return instance;
+}
+
 cl::SubCommand &normc::doctorCommand() {
   static cl::SubCommand instance(
       "doctor", "Say what this machine has and what is missing");
@@ -50,10 +56,11 @@ cl::SubCommand &normc::doctorCommand() {
 
 #define KERNEL_FLAG                                                            \
   cl::cat(category()), cl::sub(buildCommand()), cl::sub(runCommand()),         \
-      cl::sub(benchCommand())
+      cl::sub(benchCommand()), cl::sub(explainCommand())
 // What files decide in `run`.
 #define SHAPE_FLAG                                                             \
-  cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand())
+  cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand()),       \
+      cl::sub(explainCommand())
 
 static cl::opt<std::string> op(cl::Positional,
                                cl::desc("<rmsnorm|layernorm|file.mlir>"),
@@ -107,6 +114,14 @@ static cl::opt<std::string> target(
     cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64, or a CPU"),
     cl::value_desc("name"), cl::init("host"), KERNEL_FLAG);
 
+static cl::opt<int64_t> threads("threads", cl::desc("default 1"), cl::init(1),
+                                cl::value_desc("n"), cl::cat(category()),
+                                cl::sub(benchCommand()),
+                                cl::sub(explainCommand()));
+static cl::opt<bool> asJSON("json", cl::desc("one JSON object"),
+                            cl::cat(category()), cl::sub(benchCommand()),
+                            cl::sub(explainCommand()));
+
 // In `build` these are switches, in `run` files of the same name.
 static cl::opt<bool> buildBias("bias", cl::desc("add a bias"), SHAPE_FLAG);
 static cl::opt<bool> buildResidual("residual",
@@ -137,6 +152,14 @@ int normc::failToLower(const KernelRequest &request) {
 StringRef normc::getOperation() { return op; }
 
 bool normc::isFile() { return op == "-" || StringRef(op).ends_with(".mlir"); }
+
+Expected<int64_t> normc::getThreads() {
+  if (threads < 1 || threads > 1024)
+    return createStringError("--threads must be 1 to 1024");
+  return threads;
+}
+
+bool normc::wantsJSON() { return asJSON; }
 
 StringRef normc::getTargetFlag() { return target; }
 

@@ -45,12 +45,17 @@ llvm::cl::OptionCategory &category();
 llvm::cl::SubCommand &buildCommand();
 llvm::cl::SubCommand &runCommand();
 llvm::cl::SubCommand &benchCommand();
+llvm::cl::SubCommand &explainCommand();
 llvm::cl::SubCommand &doctorCommand();
 
 /// The operation's name, or in `build` a file.
 llvm::StringRef getOperation();
 /// Whether it is a file (*.mlir, or - for standard input).
 bool isFile();
+
+/// --threads and --json, of `bench` and `explain`.
+llvm::Expected<int64_t> getThreads();
+bool wantsJSON();
 
 /// What the user gave for --target.
 llvm::StringRef getTargetFlag();
@@ -70,6 +75,7 @@ int runBench();
 /// `arguments` are those of the command line, after the subcommand.
 int runBuild(llvm::ArrayRef<const char *> arguments);
 int runRun();
+int runExplain();
 int runDoctor();
 
 } // namespace normc

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   setBugReportMsg(
       "normc: internal error; please report it with what follows\n");
   StringRef first = argc > 1 ? argv[1] : "";
-  StringRef commands[] = {"build", "run", "bench", "doctor"};
+  StringRef commands[] = {"build", "run", "bench", "explain", "doctor"};
   if (!first.empty() && !first.starts_with("-") &&
       !is_contained(commands, first))
     return normc::fail(normc::kBadFlags,
@@ -45,7 +45,7 @@ int main(int argc, char **argv) {
     for (cl::SubCommand *command :
          {&cl::SubCommand::getTopLevel(), &normc::buildCommand(),
           &normc::runCommand(), &normc::benchCommand(),
-          &normc::doctorCommand()})
+          &normc::explainCommand(), &normc::doctorCommand()})
       cl::HideUnrelatedOptions(normc::category(), *command);
   cl::ParseCommandLineOptions(argc, argv,
                               "normc makes normalization kernels\n\n"
@@ -63,6 +63,8 @@ int main(int argc, char **argv) {
     return normc::runRun();
   if (normc::benchCommand())
     return normc::runBench();
+  if (normc::explainCommand())
+    return normc::runExplain();
   if (normc::doctorCommand())
     return normc::runDoctor();
   cl::PrintHelpMessage(/*Hidden=*/false, /*Categorized=*/true);
