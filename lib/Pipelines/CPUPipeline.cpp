@@ -20,6 +20,7 @@
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 #include "norm/Pipelines/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
+#include "norm/Support/Suggest.h"
 #include "norm/Target/Passes.h"
 #include "norm/Tuning/Passes.h"
 
@@ -142,15 +143,41 @@ void mlir::norm::buildNormCPUPipeline(OpPassManager &pm,
   buildNormConvertToLLVMPipeline(pm);
 }
 
+/// Upstream's PassPipelineRegistration, whose builders cannot fail, with a
+/// check of stop-after: any other name would run everything.
+template <typename Options>
+static void registerPipeline(StringRef name, StringRef description,
+                             void (*build)(OpPassManager &, const Options &),
+                             ArrayRef<StringRef> stopNames) {
+  registerPassPipeline(
+      name, description,
+      [=](OpPassManager &pm, StringRef text,
+          function_ref<LogicalResult(const Twine &)> emitError)
+          -> LogicalResult {
+        Options options;
+        if (failed(options.parseFromString(text)))
+          return failure();
+        const std::string &stage = options.stopAfter;
+        if (!stage.empty() && !is_contained(stopNames, stage))
+          return emitError(Twine(name) + ": stop-after: unknown stage '" +
+                           stage + "'" + suggest(stage, stopNames));
+        build(pm, options);
+        return success();
+      },
+      [](function_ref<void(const mlir::detail::PassOptions &)> describe) {
+        describe(Options());
+      });
+}
+
 void mlir::norm::registerNormPipelines() {
-  PassPipelineRegistration<NormCPUPipelineOptions>(
+  registerPipeline(
       "norm-cpu-pipeline",
       "Lower norm operations and what fuses with them to the llvm dialect for "
       "a CPU",
-      buildNormCPUPipeline);
-  PassPipelineRegistration<NormNVVMPipelineOptions>(
+      buildNormCPUPipeline, getCPUStopNames());
+  registerPipeline(
       "norm-nvvm-pipeline",
       "Lower norm operations and what fuses with them to the nvvm dialect for "
       "an NVIDIA GPU",
-      buildNormNVVMPipeline);
+      buildNormNVVMPipeline, getNVVMStopNames());
 }

@@ -57,6 +57,15 @@ static void addConversion(OpPassManager &device) {
   addCleanup(device);
 }
 
+llvm::ArrayRef<llvm::StringRef> mlir::norm::getNVVMStopNames() {
+  static const auto names = [] {
+    llvm::SmallVector<llvm::StringRef> names(getStageNames());
+    names.push_back("distribute");
+    return names;
+  }();
+  return names;
+}
+
 void mlir::norm::buildNormNVVMPipeline(OpPassManager &pm,
                                        const NormNVVMPipelineOptions &options) {
   if (!buildNormStagesPipeline(pm, options.target, options.stopAfter,

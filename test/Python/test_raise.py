@@ -68,7 +68,7 @@ def function(number, case):
     if case["rstd"]:
         outs += f", rstd {argument('s', statistic)}"
         results.append(statistic)
-    if case["mean"] and case["rstd"] and case["op"] == "layernorm":
+    if case["mean"] and case["op"] == "layernorm":
         outs += f", mean {argument('m', statistic)}"
         results.append(statistic)
     values = ", ".join(f"%0#{i}" if len(results) > 1 else "%0"

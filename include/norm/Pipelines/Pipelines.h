@@ -60,6 +60,8 @@ llvm::ArrayRef<llvm::StringRef> getStageNames();
 /// The same for a CPU: then pipeline-rows, and lower-rows, the last one before
 /// the llvm dialect.
 llvm::ArrayRef<llvm::StringRef> getCPUStopNames();
+/// The same for a GPU: then distribute.
+llvm::ArrayRef<llvm::StringRef> getNVVMStopNames();
 
 /// Stages 0 to 6, alike for every target: kernels on tensors become loops over
 /// vectors in memory. Returns whether all of them were added, so that lowering

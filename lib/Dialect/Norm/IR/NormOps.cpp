@@ -74,6 +74,36 @@ static void printEpsilon(OpAsmPrinter &printer, Operation *,
     printer << 'e' << exponent;
 }
 
+/// inits ::= y (`,` `rstd` value `:` type)? (`,` `mean` value `:` type)?
+/// A directive, since two optional groups cannot begin with the same comma.
+static ParseResult
+parseInits(OpAsmParser &parser, OpAsmParser::UnresolvedOperand &y, Type &yType,
+           std::optional<OpAsmParser::UnresolvedOperand> &rstd, Type &rstdType,
+           std::optional<OpAsmParser::UnresolvedOperand> &mean,
+           Type &meanType) {
+  if (parser.parseOperand(y) || parser.parseColonType(yType))
+    return failure();
+  while (!mean && succeeded(parser.parseOptionalComma())) {
+    bool isRstd = !rstd && succeeded(parser.parseOptionalKeyword("rstd"));
+    if (!isRstd && failed(parser.parseOptionalKeyword("mean")))
+      return parser.emitError(parser.getCurrentLocation())
+             << "expected " << (rstd ? "" : "'rstd' or ") << "'mean'";
+    if (parser.parseOperand((isRstd ? rstd : mean).emplace()) ||
+        parser.parseColonType(isRstd ? rstdType : meanType))
+      return failure();
+  }
+  return success();
+}
+
+static void printInits(OpAsmPrinter &printer, Operation *, Value y, Type yType,
+                       Value rstd, Type rstdType, Value mean, Type meanType) {
+  printer << y << " : " << yType;
+  if (rstd)
+    printer << ", rstd " << rstd << " : " << rstdType;
+  if (mean)
+    printer << ", mean " << mean << " : " << meanType;
+}
+
 #define GET_OP_CLASSES
 #include "norm/Dialect/Norm/IR/NormInterfaces.cpp.inc"
 #include "norm/Dialect/Norm/IR/NormOps.cpp.inc"

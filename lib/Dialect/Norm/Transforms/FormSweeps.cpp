@@ -230,12 +230,25 @@ private:
         b, row.getLoc(), row, zero, SmallVector<OpFoldResult>{*length}, one);
   }
 
-  /// Where `value` is written: the destination behind fills and such.
-  Value destinationOf(OpResult result) {
-    Value init = cast<LinalgOp>(result.getOwner())
-                     .getDpsInits()[result.getResultNumber()];
-    if (OpResult producer = definition(init))
-      return destinationOf(producer);
+  /// Where `output` is written: the destination behind fills and such. Where a
+  /// fold has taken the operation that wrote it (a sum over one element is its
+  /// mean), what is left writes to memory of its own, and the destination is
+  /// the slice into which the result is inserted.
+  Value destinationOf(OpResult output) {
+    Value init = output;
+    while (OpResult producer = definition(init))
+      init = cast<LinalgOp>(producer.getOwner())
+                 .getDpsInits()[producer.getResultNumber()];
+    if (!init.getDefiningOp<tensor::EmptyOp>())
+      return init;
+    for (Operation *user : output.getUsers()) {
+      auto insert = dyn_cast<tensor::ParallelInsertSliceOp>(user);
+      if (insert && insert.getSource() == output)
+        return tensor::ExtractSliceOp::create(
+            b, output.getLoc(), cast<RankedTensorType>(output.getType()),
+            insert.getDest(), insert.getMixedOffsets(), insert.getMixedSizes(),
+            insert.getMixedStrides());
+    }
     return init;
   }
 

@@ -397,6 +397,10 @@ namespace {
 struct NormOutlineKernelsPass
     : public norm::impl::NormOutlineKernelsPassBase<NormOutlineKernelsPass> {
   void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr(NormDialect::kKernelAttr))
+        for (unsigned i = 0; i < function.getNumArguments(); ++i)
+          requireContiguousRows(function, i);
     SmallVector<NormOpInterface> ops;
     getOperation().walk([&](NormOpInterface op) {
       auto function = op->getParentOfType<FunctionOpInterface>();

@@ -1,5 +1,4 @@
-//===- StrideUnitRows.cpp
-//----------------------------------------------------===//
+//===- StrideUnitRows.cpp -------------------------------------------------===//
 //
 // Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -52,3 +52,17 @@ func.func private @attribute() attributes {norm.kernle}
 
 // expected-error @+1 {{attribute 'norm.kernel' must be a unit attribute}}
 func.func private @kernel_mark() attributes {norm.kernel = 1 : i32}
+
+// -----
+
+func.func @inits(%x: tensor<4x8xf32>, %s: tensor<4xf32>) {
+  // expected-error @+1 {{expected 'rstd' or 'mean'}}
+  norm.layernorm %x : tensor<4x8xf32> epsilon(0.0) outs(%x : tensor<4x8xf32>, var %s : tensor<4xf32>)
+}
+
+// -----
+
+func.func @inits_in_order(%x: tensor<4x8xf32>, %s: tensor<4xf32>) {
+  // expected-error @+1 {{expected ')'}}
+  norm.layernorm %x : tensor<4x8xf32> epsilon(0.0) outs(%x : tensor<4x8xf32>, mean %s : tensor<4xf32>, rstd %s : tensor<4xf32>)
+}

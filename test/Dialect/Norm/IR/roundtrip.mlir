@@ -22,6 +22,14 @@ func.func @layernorm_on_memrefs(%x: memref<4x7xf32>, %eps: f32, %s: memref<4xf32
   return
 }
 
+// CHECK-LABEL: func.func @mean_alone
+func.func @mean_alone(%x: tensor<4x7xf32>, %m: tensor<4xf32>) -> tensor<4xf32> {
+  // CHECK: norm.layernorm %{{.*}} : tensor<4x7xf32> epsilon(0.0) outs(%{{.*}} : tensor<4x7xf32>, mean %{{.*}} : tensor<4xf32>) -> tensor<4x7xf32>, tensor<4xf32>
+  %0:2 = norm.layernorm %x : tensor<4x7xf32> epsilon(0.0)
+    outs(%x : tensor<4x7xf32>, mean %m : tensor<4xf32>) -> tensor<4x7xf32>, tensor<4xf32>
+  return %0#1 : tensor<4xf32>
+}
+
 // CHECK-LABEL: func.func private @kernel
 // CHECK-SAME: norm.schedule = #norm.cpu_schedule<vector_bits = 512, hold = registers>
 // CHECK-SAME: norm.tree = #norm.tree<order = halving, lanes = 256, pairs = true, bf16_dot = true>

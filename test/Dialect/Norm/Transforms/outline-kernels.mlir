@@ -61,6 +61,16 @@ func.func @computed_weight(%x: tensor<?x?xf32>, %w: tensor<?xf32>, %y: tensor<?x
   return %0 : tensor<?x?xf32>
 }
 
+// A function that is marked already only gets contiguous rows, where it does
+// not say otherwise.
+// CHECK-LABEL: func.func @marked
+// CHECK-SAME: %{{.*}}: tensor<8x64xf32> {bufferization.buffer_layout = strided<[?, 1], offset: ?>}
+// CHECK-SAME: %{{.*}}: tensor<8x64xf32> {bufferization.buffer_layout = strided<[64, 1]>}
+func.func @marked(%x: tensor<8x64xf32>, %y: tensor<8x64xf32> {bufferization.buffer_layout = strided<[64, 1]>}) -> tensor<8x64xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<8x64xf32> epsilon(1.0e-6) outs(%y : tensor<8x64xf32>) -> tensor<8x64xf32>
+  return %0 : tensor<8x64xf32>
+}
+
 // CHECK: func.func private @on_memrefs_rmsnorm
 // CHECK-SAME: norm.kernel
 

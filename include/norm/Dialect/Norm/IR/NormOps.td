@@ -152,8 +152,7 @@ def Norm_LayerNormOp : Norm_Op<"layernorm"> {
     (`eps_placement` `(` $eps_placement^ `)`)?
     (`weight_offset` `(` $weight_offset^ `)`)?
     (`cast` `(` $cast^ `)`)?
-    `outs` `(` $y `:` type($y) (`,` `rstd` $rstd^ `:` type($rstd))?
-    (`,` `mean` $mean^ `:` type($mean))? `)`
+    `outs` `(` custom<Inits>($y, type($y), $rstd, type($rstd), $mean, type($mean)) `)`
     attr-dict (`->` type($results)^)?
   }];
   let extraClassDeclaration = commonDeclarations;

@@ -28,7 +28,9 @@ def NormOutlineKernelsPass : Pass<"norm-outline-kernels", "::mlir::ModuleOp"> {
     over the same rows and access them by their innermost dimension. The
     function is called in their place; destinations are its arguments, and rows
     that nobody else sees stay inside. An operation on memrefs becomes one on
-    tensors of these memrefs.
+    tensors of these memrefs. A function that the caller has marked stays as it
+    is. Arguments of all kernels get contiguous rows
+    (`bufferization.buffer_layout`), where they do not say otherwise.
 
     What stays outside is reported as a `missed` remark, with the reason
     (`--remark-format=emitRemark --remarks-filter-missed=norm`).
