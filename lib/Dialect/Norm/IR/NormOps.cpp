@@ -13,8 +13,8 @@
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/PatternMatch.h"
 
 #include <charconv>
@@ -72,6 +72,22 @@ static void printEpsilon(OpAsmPrinter &printer, Operation *,
     printer << ".0";
   if (!exponent.empty())
     printer << 'e' << exponent;
+}
+
+/// An enumerator alone: the attribute's own format begins with a space, which
+/// would stand after the parenthesis.
+template <typename Attribute>
+static ParseResult parseEnum(OpAsmParser &parser, Attribute &attribute) {
+  auto value = FieldParser<decltype(attribute.getValue())>::parse(parser);
+  if (failed(value))
+    return failure();
+  attribute = Attribute::get(parser.getContext(), *value);
+  return success();
+}
+
+template <typename Attribute>
+static void printEnum(OpAsmPrinter &printer, Operation *, Attribute attribute) {
+  printer << attribute.getValue();
 }
 
 /// inits ::= y (`,` `rstd` value `:` type)? (`,` `mean` value `:` type)?

@@ -101,10 +101,10 @@ def Norm_RMSNormOp : Norm_Op<"rmsnorm"> {
     (`weight` `(` $weight^ `:` type($weight) `)`)?
     (`bias` `(` $bias^ `:` type($bias) `)`)?
     `epsilon` `(` custom<Epsilon>($epsilon, $epsilon_value, type($epsilon_value)) `)`
-    (`eps_placement` `(` $eps_placement^ `)`)?
+    (`eps_placement` `(` custom<Enum>($eps_placement)^ `)`)?
     (`partial_size` `(` $partial_size^ `)`)?
     (`weight_offset` `(` $weight_offset^ `)`)?
-    (`cast` `(` $cast^ `)`)?
+    (`cast` `(` custom<Enum>($cast)^ `)`)?
     `outs` `(` $y `:` type($y) (`,` `rstd` $rstd^ `:` type($rstd))? `)`
     attr-dict (`->` type($results)^)?
   }];
@@ -149,9 +149,9 @@ def Norm_LayerNormOp : Norm_Op<"layernorm"> {
     (`weight` `(` $weight^ `:` type($weight) `)`)?
     (`bias` `(` $bias^ `:` type($bias) `)`)?
     `epsilon` `(` custom<Epsilon>($epsilon, $epsilon_value, type($epsilon_value)) `)`
-    (`eps_placement` `(` $eps_placement^ `)`)?
+    (`eps_placement` `(` custom<Enum>($eps_placement)^ `)`)?
     (`weight_offset` `(` $weight_offset^ `)`)?
-    (`cast` `(` $cast^ `)`)?
+    (`cast` `(` custom<Enum>($cast)^ `)`)?
     `outs` `(` custom<Inits>($y, type($y), $rstd, type($rstd), $mean, type($mean)) `)`
     attr-dict (`->` type($results)^)?
   }];
