@@ -31,6 +31,10 @@ if ptxas:
     path.append(os.path.dirname(ptxas))
 config.environment["PATH"] = os.pathsep.join(path)
 
+# A program without the sanitizers' runtime cannot load a plugin with it.
+if "-fsanitize=" not in config.norm_compile_flags:
+    config.available_features.add("stock-plugin")
+
 config.substitutions += [
     ("%plugin", config.norm_plugin_path),
     ("%python", config.python or sys.executable),

@@ -1,4 +1,5 @@
 // Stock mlir-opt with the plugin lowers to the llvm dialect.
+// REQUIRES: stock-plugin
 // RUN: mlir-opt --load-dialect-plugin=%plugin %s \
 // RUN:   --pass-pipeline='builtin.module(norm-cpu-pipeline{target=x86-64-v3})' \
 // RUN:   | FileCheck %s

@@ -29,6 +29,7 @@ def test_finds_commands():
     assert len(blocks("docs/GettingStarted.md")) > 5
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_commands(document, tmp_path):
     """In a directory that looks like the checkout, one block after another."""

@@ -9,6 +9,8 @@ import pytest
 BUILD = pathlib.Path(os.environ["NORMC_BUILD_DIR"])
 SOURCE = pathlib.Path(__file__).resolve().parents[1] / "Embedding/downstream"
 
+pytestmark = pytest.mark.plain_build
+
 
 def call(*command):
     result = subprocess.run([*map(str, command)], capture_output=True,

@@ -156,6 +156,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.plain_build
 @pytest.mark.parametrize("shape", SHAPES)
 def test_time(shape):
     """Within a factor of two, hot and cold. Machines that are shared change

@@ -23,6 +23,7 @@ import normc  # noqa: E402
 BF16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(t) for t in (np.float64, np.float32, np.float16)] + [BF16]
 EPSILON = 1e-5
+pytestmark = pytest.mark.plain_build
 
 
 def array(dtype, *shape, seed=0):

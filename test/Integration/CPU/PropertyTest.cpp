@@ -45,7 +45,8 @@ SmallVector<Dimension> makeDimensions() {
   SmallVector<Dimension> dimensions;
   auto add = [&](const char *name, auto values, auto change) {
     Dimension dimension{name, {}};
-    for (auto value : values)
+    // By value: an element of std::vector<bool> is a reference to it.
+    for (typename decltype(values)::value_type value : values)
       dimension.values.push_back([=](KernelCase &c) { change(c, value); });
     dimensions.push_back(std::move(dimension));
   };
