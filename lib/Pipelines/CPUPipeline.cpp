@@ -114,6 +114,7 @@ bool mlir::norm::buildNormRowsPipeline(OpPassManager &pm,
   buffers.addPass(createNormEmulateFMAPass());
   buffers.addPass(createNormNarrowDoublesPass());
   buffers.addPass(createNormLowerBF16Pass());
+  buffers.addPass(createNormLowerF16Pass());
   buffers.addPass(createNormFenceStreamsPass());
   return options.stopAfter != "lower-rows";
 }

@@ -39,6 +39,7 @@ builtin.module(
     norm-emulate-fma,
     norm-narrow-doubles,
     norm-lower-bf16,
+    norm-lower-f16,
     norm-fence-streams
   ),
   func.func(

@@ -46,6 +46,17 @@ def NormEmulateFMAPass : Pass<"norm-emulate-fma", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def NormLowerF16Pass : Pass<"norm-lower-f16", "::mlir::func::FuncOp"> {
+  let summary = "Convert f16 on a machine that cannot";
+  let description = [{
+    Before: a kernel for the level x86-64 with `arith.extf` and `arith.truncf`
+    between f16 and f32, for which LLVM would call library functions. After: the
+    same by integer arithmetic on the bits, rounded to nearest even, subnormals
+    kept.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def NormNarrowDoublesPass : Pass<"norm-narrow-doubles", "::mlir::func::FuncOp"> {
   let summary = "Round f64 to f16 and bf16 through f32";
   let description = [{

@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "Lanes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
@@ -25,12 +25,6 @@ namespace mlir::norm {
 using namespace mlir;
 using namespace mlir::norm;
 
-static Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return VectorType::get(vector.getShape(), element);
-  return element;
-}
-
 /// The product of two f32 is exact in f64. The sum is not: rounded to odd, by
 /// the error of the addition (Knuth's TwoSum), it can be rounded to f32 as if
 /// it were (Boldo and Melquiond, "Emulation of a FMA and correctly rounded
@@ -38,13 +32,8 @@ static Type withElement(Type type, Type element) {
 static Value emulate(OpBuilder &b, Location loc, math::FmaOp op) {
   Type f64 = withElement(op.getType(), b.getF64Type());
   Type i64 = withElement(op.getType(), b.getI64Type());
-  auto constant = [&](Type type, TypedAttr attribute) -> Value {
-    if (auto vector = dyn_cast<VectorType>(type))
-      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
-    return arith::ConstantOp::create(b, loc, attribute);
-  };
   auto integer = [&](int64_t value) {
-    return constant(i64, b.getI64IntegerAttr(value));
+    return createSplat(b, loc, i64, b.getI64IntegerAttr(value));
   };
   auto wide = [&](Value value) -> Value {
     return arith::ExtFOp::create(b, loc, f64, value);
@@ -62,7 +51,7 @@ static Value emulate(OpBuilder &b, Location loc, math::FmaOp op) {
 
   // An even last place is moved towards the error: away from zero where both
   // have one sign. NaN compares unequal to nothing here.
-  Value zero = constant(f64, b.getF64FloatAttr(0));
+  Value zero = createSplat(b, loc, f64, b.getF64FloatAttr(0));
   Value inexact =
       arith::CmpFOp::create(b, loc, arith::CmpFPredicate::ONE, error, zero);
   Value bits = arith::BitcastOp::create(b, loc, i64, sum);

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Lanes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -28,13 +29,6 @@ namespace mlir::norm {
 
 using namespace mlir;
 using namespace mlir::norm;
-
-/// `type`'s shape, if it has one, with another element type.
-static Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.clone(element);
-  return element;
-}
 
 static bool isBF16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
 
@@ -95,10 +89,7 @@ private:
   }
 
   Value splat(Type type, int32_t number) {
-    TypedAttr attribute = b.getI32IntegerAttr(number);
-    if (auto vector = dyn_cast<VectorType>(type))
-      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
-    return arith::ConstantOp::create(b, loc, attribute);
+    return createSplat(b, loc, type, b.getI32IntegerAttr(number));
   }
 
   /// The bf16 plane that `value` widens, or null.

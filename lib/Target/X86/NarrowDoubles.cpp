@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "Lanes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 #include "norm/Target/Passes.h"
@@ -23,12 +23,6 @@ namespace mlir::norm {
 using namespace mlir;
 using namespace mlir::norm;
 
-static Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return VectorType::get(vector.getShape(), element);
-  return element;
-}
-
 /// Of the two f32 values next to `value` the one with an odd last place, or
 /// `value` itself where f32 has it. Rounding that to a type with at least two
 /// bits less is as good as rounding `value` (Boldo and Melquiond, "Emulation of
@@ -36,11 +30,8 @@ static Type withElement(Type type, Type element) {
 static Value roundToOdd(OpBuilder &b, Location loc, Value value) {
   Type f32 = withElement(value.getType(), b.getF32Type());
   Type i32 = withElement(value.getType(), b.getI32Type());
-  auto number = [&](int32_t number) -> Value {
-    TypedAttr attribute = b.getI32IntegerAttr(number);
-    if (auto vector = dyn_cast<VectorType>(i32))
-      attribute = DenseElementsAttr::get(vector, Attribute(attribute));
-    return arith::ConstantOp::create(b, loc, attribute);
+  auto number = [&](int32_t number) {
+    return createSplat(b, loc, i32, b.getI32IntegerAttr(number));
   };
   using arith::CmpFPredicate;
   auto compare = [&](CmpFPredicate predicate, Value lhs, Value rhs) -> Value {
