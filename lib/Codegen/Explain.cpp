@@ -109,14 +109,15 @@ llvm::Expected<Lowered *> Explainer::getInstance(Regime regime) {
 /// kernel demands, as the entry checks it.
 bool Explainer::fitsAlignment(func::FuncOp kernel, int64_t rows) {
   auto operands = kernel->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
-  for (auto entry : operands.getAsRange<DictionaryAttr>()) {
-    auto alignment = entry.getAs<IntegerAttr>("alignment");
-    auto type = entry.getAs<TypeAttr>("type");
-    if (alignment && type && rows > 1 &&
-        n * type.getValue().getIntOrFloatBitWidth() / 8 % alignment.getInt())
-      return false;
-  }
-  return true;
+  return llvm::all_of(operands.getAsRange<DictionaryAttr>(),
+                      [&](DictionaryAttr entry) {
+                        auto alignment = entry.getAs<IntegerAttr>("alignment");
+                        auto type = entry.getAs<TypeAttr>("type");
+                        return !alignment || !type || rows <= 1 ||
+                               n * type.getValue().getIntOrFloatBitWidth() / 8 %
+                                       alignment.getInt() ==
+                                   0;
+                      });
 }
 
 /// The instance that the entry takes.
@@ -137,7 +138,7 @@ llvm::Expected<Regime> Explainer::getRegime(int64_t rows) {
 static SmallVector<OperandBytes> sum(ArrayRef<Access> accesses, int64_t rows) {
   SmallVector<OperandBytes> result;
   for (const Access &access : accesses) {
-    auto it = llvm::find_if(result, [&](const OperandBytes &bytes) {
+    auto *it = llvm::find_if(result, [&](const OperandBytes &bytes) {
       return bytes.name == access.operand;
     });
     if (it == result.end())

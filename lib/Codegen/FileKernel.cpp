@@ -230,7 +230,7 @@ public:
   }
 
   std::optional<OperandKind> lookup(Value value) const {
-    auto found = kinds.find(value);
+    const auto *found = kinds.find(value);
     if (found == kinds.end())
       return std::nullopt;
     return found->second;
@@ -416,7 +416,7 @@ mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
   FileKernel kernel;
   kernel.function = function.getName().str();
   std::string level = getLevelName(target.level).str();
-  std::replace(level.begin(), level.end(), '-', '_');
+  llvm::replace(level, '-', '_');
   kernel.symbol = (prefix + "_" + kernel.function + "_" + level).str();
   FieldNames names(source, function);
   addDestinations(function, names);

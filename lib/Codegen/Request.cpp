@@ -167,7 +167,7 @@ std::string mlir::norm::getKernelName(const KernelRequest &request,
        << llvm::utohexstr(llvm::bit_cast<uint64_t>(*request.epsilon),
                           /*LowerCase=*/true);
   std::string levelName = getLevelName(level).str();
-  std::replace(levelName.begin(), levelName.end(), '-', '_');
+  llvm::replace(levelName, '-', '_');
   os << '_' << levelName;
   return name;
 }

@@ -123,7 +123,7 @@ mlir::norm::readLayout(ArrayAttr operands,
     }
     RowOperand operand;
     operand.name = name.str();
-    auto known = llvm::find_if(
+    const auto *known = llvm::find_if(
         kinds, [&](auto &kind) { return kind.second == kindName.getValue(); });
     if (known == std::end(kinds))
       return refuse("the kind is rows, row, element, one or scalar");

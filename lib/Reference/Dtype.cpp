@@ -54,8 +54,6 @@ constexpr Format formats[] = {
     {"i8", 1, 0, 7, 0x7f, 0, false},
 };
 
-const Format &getFormat(Dtype type) { return formats[int(type)]; }
-
 enum class Kind { Finite, Infinite, NaN };
 
 /// A number as sign, exponent and significand: significand * 2^(exponent -
@@ -67,10 +65,13 @@ template <typename UInt, int FractionBits> struct Parts {
   int exponent;
   UInt significand;
 };
+} // namespace
+
+static const Format &getFormat(Dtype type) { return formats[int(type)]; }
 
 /// Takes the fields of an IEEE format apart.
 template <typename UInt, int FractionBits>
-Parts<UInt, FractionBits> splitBits(UInt bits) {
+static Parts<UInt, FractionBits> splitBits(UInt bits) {
   constexpr int exponentBits = int(8 * sizeof(UInt)) - FractionBits - 1;
   constexpr int special = (1 << exponentBits) - 1, bias = special / 2;
   Parts<UInt, FractionBits> parts;
@@ -88,19 +89,20 @@ Parts<UInt, FractionBits> splitBits(UInt bits) {
   return parts;
 }
 
-Parts<UInt128, 112> split(Quad value) {
+static Parts<UInt128, 112> split(Quad value) {
   // Its subnormals are below half of any other format's smallest number.
   return splitBits<UInt128, 112>(getBits(value));
 }
 
-Parts<uint64_t, 52> split(double value) {
+static Parts<uint64_t, 52> split(double value) {
   uint64_t bits;
   std::memcpy(&bits, &value, sizeof(bits));
   return splitBits<uint64_t, 52>(bits);
 }
 
 /// significand / 2^shift, to nearest even.
-template <typename UInt> uint64_t shiftRight(UInt significand, int shift) {
+template <typename UInt>
+static uint64_t shiftRight(UInt significand, int shift) {
   if (shift <= 0)
     return uint64_t(significand);
   // Below half of the last place: the top two bits are never used.
@@ -115,7 +117,7 @@ template <typename UInt> uint64_t shiftRight(UInt significand, int shift) {
 }
 
 template <typename UInt, int FractionBits>
-uint64_t encodeInteger(const Parts<UInt, FractionBits> &parts) {
+static uint64_t encodeInteger(const Parts<UInt, FractionBits> &parts) {
   if (parts.kind == Kind::NaN)
     return 0;
   bool huge = parts.kind == Kind::Infinite || parts.exponent > 7;
@@ -127,8 +129,8 @@ uint64_t encodeInteger(const Parts<UInt, FractionBits> &parts) {
 }
 
 template <typename UInt, int FractionBits>
-uint64_t encodeParts(Dtype type, const Parts<UInt, FractionBits> &parts,
-                     Overflow overflow) {
+static uint64_t encodeParts(Dtype type, const Parts<UInt, FractionBits> &parts,
+                            Overflow overflow) {
   if (type == Dtype::I8)
     return encodeInteger(parts);
   const Format &format = getFormat(type);
@@ -151,8 +153,6 @@ uint64_t encodeParts(Dtype type, const Parts<UInt, FractionBits> &parts,
     bits += uint64_t(exponent + format.bias() - 1) << format.mantissaBits;
   return sign | (bits > format.maxFinite ? tooLarge : bits);
 }
-
-} // namespace
 
 int64_t norm::reference::getSize(Dtype type) { return getFormat(type).size; }
 

@@ -21,10 +21,8 @@
 
 using namespace norm::reference;
 
-namespace {
-
 /// 2^exponent for |exponent| < 16384, by squaring.
-Quad powerOfTwo(int exponent) {
+static Quad powerOfTwo(int exponent) {
   Quad base = exponent < 0 ? Quad(0.5) : Quad(2);
   Quad result = 1;
   for (int e = exponent < 0 ? -exponent : exponent; e != 0; e >>= 1) {
@@ -34,6 +32,8 @@ Quad powerOfTwo(int exponent) {
   }
   return result;
 }
+
+namespace {
 
 /// The numbers of F that the bounds are made of.
 struct StatisticFormat {
@@ -62,9 +62,10 @@ struct RowStatistic {
   Quad maxAbs = 0;
   bool finite = true;
 };
+} // namespace
 
-RowStatistic computeStatistic(const std::vector<double> &h, int64_t k,
-                              bool centered) {
+static RowStatistic computeStatistic(const std::vector<double> &h, int64_t k,
+                                     bool centered) {
   RowStatistic result;
   Quad sum = 0, sumAbs = 0;
   for (int64_t i = 0; i < k; ++i) {
@@ -90,6 +91,7 @@ RowStatistic computeStatistic(const std::vector<double> &h, int64_t k,
   return result;
 }
 
+namespace {
 /// Evaluates the elements of a row after its statistic is known.
 class RowEvaluator {
 public:

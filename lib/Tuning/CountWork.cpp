@@ -42,7 +42,7 @@ struct Units {
                                           {shuffle, "shuffles"},
                                           {convert, "conversions"},
                                           {divide, "divisions"}};
-    return *std::max_element(std::begin(all), std::end(all));
+    return *llvm::max_element(all);
   }
 };
 

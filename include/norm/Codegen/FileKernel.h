@@ -38,7 +38,7 @@ struct FileKernel {
 /// Leaves in `module` the kernel of one function, marked norm.kernel and
 /// described by norm.operands, under the name
 /// "<prefix>_<function>_<level>". The function is the one with a norm
-/// operation, or that of the name `function` where that is not empty; the
+/// operation, or that called `name` where that is not empty; the
 /// fields are called as its arguments are in the source, of which `source`
 /// knows. A result without a destination of its own gets one.
 ///
@@ -46,8 +46,8 @@ struct FileKernel {
 /// What stays outside is reported as missed remarks, too.
 FailureOr<FileKernel> prepareFileKernel(ModuleOp module,
                                         const AsmParserState &source,
-                                        const CPUTarget &target,
-                                        StringRef function, StringRef prefix);
+                                        const CPUTarget &target, StringRef name,
+                                        StringRef prefix);
 
 } // namespace mlir::norm
 

@@ -28,7 +28,7 @@ namespace mlir::norm {
 /// Element types of operands.
 enum class ElementKind { F64, F32, F16, BF16 };
 llvm::StringRef getElementName(ElementKind kind);
-std::optional<ElementKind> parseElementKind(llvm::StringRef name);
+std::optional<ElementKind> parseElementKind(llvm::StringRef text);
 int64_t getElementBytes(ElementKind kind);
 
 enum class NormKind { RMSNorm, LayerNorm };

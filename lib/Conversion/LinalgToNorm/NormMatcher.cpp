@@ -271,13 +271,12 @@ bool NormMatcher::matchProduct(Expression value) {
   // The normalized row rounded to x's type, before the weight.
   SmallVector<Factor> factors;
   flatten(value, 1, factors);
-  for (auto [factor, exponent] : factors)
-    if (Expression rounded = strip(factor);
-        exponent == 1 && rounded->is(Kind::Convert) &&
-        isNarrow(rounded->type) && rounded->operand()->type == value->type &&
-        attempt(rounded->operand(), rounded))
-      return true;
-  return false;
+  return llvm::any_of(factors, [&](Factor f) {
+    Expression rounded = strip(f.expression);
+    return f.exponent == 1 && rounded->is(Kind::Convert) &&
+           isNarrow(rounded->type) && rounded->operand()->type == value->type &&
+           attempt(rounded->operand(), rounded);
+  });
 }
 
 /// The divisor, the row, and a weight; `rounded` is null or the row divided by

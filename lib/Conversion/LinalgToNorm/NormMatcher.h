@@ -73,7 +73,8 @@ private:
 
   bool matchBiased(Expression value);
   bool matchProduct(Expression value);
-  bool matchFactors(Expression value, Expression inner, const Statistic &s);
+  bool matchFactors(Expression value, Expression rounded,
+                    const Statistic &statistic);
   bool matchWeight(ArrayRef<Factor> factors);
   bool matchRow(Expression row, const Statistic &statistic);
 

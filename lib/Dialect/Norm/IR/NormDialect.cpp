@@ -64,7 +64,7 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
   if (name == kRegimeAttr) {
     auto regime = dyn_cast<StringAttr>(value);
     return expect(regime && (regime == "cached" || regime == "streaming"),
-                  "\"cached\" or \"streaming\"");
+                  R"("cached" or "streaming")");
   }
   if (name == kTreeAttr)
     return expect(isa<TreeAttr>(value), "a #norm.tree");

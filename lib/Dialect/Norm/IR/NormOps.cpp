@@ -315,6 +315,19 @@ static void eraseOperandGroup(Operation *op, unsigned group) {
                       DenseI32ArrayAttr::get(op->getContext(), segments));
 }
 
+/// A scalar that every element of a constant or filled tensor has.
+static std::optional<APFloat> getSplat(Value value) {
+  DenseFPElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat())
+    return constant.getSplatValue<APFloat>();
+  if (auto fill = value.getDefiningOp<linalg::FillOp>()) {
+    FloatAttr scalar;
+    if (matchPattern(fill.value(), m_Constant(&scalar)))
+      return scalar.getValue();
+  }
+  return std::nullopt;
+}
+
 namespace {
 /// Takes operands from before a `tensor.cast` that only forgets extents, and
 /// casts results back.
@@ -341,19 +354,6 @@ struct FoldTensorCast : OpInterfaceRewritePattern<NormOpInterface> {
     return success();
   }
 };
-
-/// A scalar that every element of a constant or filled tensor has.
-std::optional<APFloat> getSplat(Value value) {
-  DenseFPElementsAttr constant;
-  if (matchPattern(value, m_Constant(&constant)) && constant.isSplat())
-    return constant.getSplatValue<APFloat>();
-  if (auto fill = value.getDefiningOp<linalg::FillOp>()) {
-    FloatAttr scalar;
-    if (matchPattern(fill.value(), m_Constant(&scalar)))
-      return scalar.getValue();
-  }
-  return std::nullopt;
-}
 
 /// weight + weight_offset == 1 multiplies by one: without a bias, dropping it
 /// changes no bit (with one the last step is an fma with it, as an addition of

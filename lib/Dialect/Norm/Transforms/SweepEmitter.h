@@ -109,7 +109,7 @@ private:
   SmallVector<Value, 2> vectorsOf(Value value);
   Planes read(Value row);
   void write(Value &row, ArrayRef<Value> vectors);
-  Value combine(const RowReduction &reduction, Value a, Value b);
+  Value combine(const RowReduction &reduction, Value lhs, Value rhs);
   Value addPair(Value hi, Value lo);
   Value neutral(const RowReduction &reduction, Type type);
   bool paddingIsNeutral(const RowReduction &reduction);
