@@ -193,6 +193,17 @@ struct NormSelectSchedulePass
     : public norm::impl::NormSelectSchedulePassBase<NormSelectSchedulePass> {
   using NormSelectSchedulePassBase::NormSelectSchedulePassBase;
 
+  /// Refuses an unknown target even where no kernel asks for it.
+  LogicalResult initialize(MLIRContext *context) override {
+    llvm::Error error = isNVPTXTargetName(target)
+                            ? resolveNVPTXTarget(target).takeError()
+                            : resolveCPUTarget(target).takeError();
+    if (error)
+      return emitError(UnknownLoc::get(context))
+             << "target: " << llvm::toString(std::move(error));
+    return success();
+  }
+
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (!function->hasAttr(NormDialect::kKernelAttr))

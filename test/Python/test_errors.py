@@ -76,10 +76,22 @@ def test_hostile_arrays(name, tmp_path):
     assert not y.exists()
 
 
+def test_rows_of_nothing(tmp_path):
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    x.write_bytes(HOSTILE["rows-of-nothing"])
+    result = normc("run", "rmsnorm", f"--x={x}", "--epsilon=0", "-o", y)
+    expect(result, 2, "has rows of no elements")
+
+
 @pytest.mark.parametrize("flags, text", [
     (["bulid", "rmsnorm"], "did you mean 'build'?"),
     (["build", "rmsnrm", "-o", "out/"], "did you mean 'rmsnorm'?"),
+    (["build", "rmsnrm"], "did you mean 'rmsnorm'?"),
     (["build", "softmax", "-o", "out/"], "accepted are rmsnorm, layernorm"),
+    (["build"], "the operation is missing"),
+    (["run"], "the operation is missing"),
+    (["build", "rmsnorm", "--dtype=f23", "-o", "out/"],
+     "accepted are f64, f32, f16, bf16"),
     (["build", "rmsnorm", "--dtype=fp32", "-o", "out/"],
      "did you mean 'f32'?"),
     (["build", "rmsnorm", "--dtype=int8", "-o", "out/"],
@@ -158,11 +170,17 @@ def test_unwritable_directory(tmp_path):
     expect(result, 4, "cannot make directory")
 
 
-def limited(limit, *arguments):
-    def limit_memory():
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    return subprocess.run([NORMC, *map(str, arguments)], capture_output=True,
-                          text=True, preexec_fn=limit_memory)
+def limited(limit, *arguments, what=resource.RLIMIT_AS):
+    return subprocess.run(
+        [NORMC, *map(str, arguments)], capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(what, (limit, limit)))
+
+
+def test_file_size_limit(tmp_path):
+    result = limited(100, "build", "rmsnorm", "--n=64", "-o", f"{tmp_path}/",
+                     what=resource.RLIMIT_FSIZE)
+    expect(result, 4, "File too large")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.plain_build

@@ -155,8 +155,6 @@ int Builder::readFlags() {
       output = "-";
     kinds = {"mlir"};
   }
-  if (output.empty() && !dryRun)
-    return fail(kBadFlags, "-o is missing: a directory, such as -o out/");
   if (output == "-" && kinds.size() != 1)
     return fail(kBadFlags, "-o - takes one --emit, got " + Twine(kinds.size()));
   toFile = kinds.size() == 1 && !output.empty() &&
@@ -222,7 +220,8 @@ int Builder::makeFromFile() {
     return kBadInput;
   source.module =
       mlir::detail::constructContainerOpForParserIfNecessary<mlir::ModuleOp>(
-          &block, context.get(), mlir::UnknownLoc::get(context.get()));
+          &block, context.get(),
+          mlir::FileLineColLoc::get(context.get(), getOperation(), 0, 0));
   if (!source.module)
     return kBadInput;
   mlir::FailureOr<FileKernel> kernel =
@@ -314,6 +313,8 @@ int Builder::run(ArrayRef<const char *> arguments) {
     return code;
   if (dryRun)
     return printCommands(arguments);
+  if (output.empty())
+    return fail(kBadFlags, "-o is missing: a directory, such as -o out/");
   if (!stopAfter.empty()) {
     if (int code = lower("mlir", stopAfter))
       return code;

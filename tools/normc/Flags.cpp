@@ -62,9 +62,8 @@ cl::SubCommand &normc::doctorCommand() {
   cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand()),       \
       cl::sub(explainCommand())
 
-static cl::opt<std::string> op(cl::Positional,
-                               cl::desc("<rmsnorm|layernorm|file.mlir>"),
-                               cl::Required, KERNEL_FLAG);
+static cl::opt<std::string>
+    op(cl::Positional, cl::desc("<rmsnorm|layernorm|file.mlir>"), KERNEL_FLAG);
 static cl::opt<std::string>
     dtype("dtype", cl::desc("type of x: f64, f32, f16, bf16 (default f32)"),
           cl::value_desc("type"), KERNEL_FLAG);
@@ -231,6 +230,8 @@ static Error parseShape(KernelRequest &request) {
 
 Expected<KernelRequest> normc::getRequest() {
   KernelRequest request;
+  if (op.empty())
+    return createStringError("the operation is missing: rmsnorm or layernorm");
   if (op == "rmsnorm")
     request.op = NormKind::RMSNorm;
   else if (op == "layernorm")

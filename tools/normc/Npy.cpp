@@ -175,9 +175,9 @@ llvm::Expected<NpyArray> normc::readNpy(StringRef path) {
     return fail("has elements of type '" + descr +
                 "'; little-endian numbers are accepted");
   // The size is known to fit before memory is taken for it.
-  uint64_t count = 1;
+  uint64_t count = llvm::is_contained(shape, 0) ? 0 : 1;
   for (int64_t extent : shape) {
-    if (extent != 0 &&
+    if (count != 0 &&
         count > text.size() / static_cast<uint64_t>(itemSize) / extent)
       return fail("has less data than its shape says");
     count *= extent;

@@ -17,6 +17,8 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/PrettyStackTrace.h"
 
+#include <csignal>
+
 using namespace llvm;
 
 static cl::opt<bool> helpLLVM("help-llvm",
@@ -25,6 +27,10 @@ static cl::opt<bool> helpLLVM("help-llvm",
 
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
+#ifdef SIGXFSZ
+  // A file size limit is an error of the write then, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+#endif
   cl::SetVersionPrinter([](raw_ostream &os) {
     os << "normc " << NORMC_VERSION << "\nLLVM " << LLVM_VERSION_STRING
        << "\ncodegen version " << mlir::norm::kCodegenVersion << '\n';

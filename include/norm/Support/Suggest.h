@@ -17,17 +17,19 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <algorithm>
 #include <string>
 
 namespace mlir::norm {
 
-/// "; did you mean '...'?" for the nearest of `known`, or, if none is near,
-/// "; accepted are " and `accepted`, by default a list of `known`.
+/// "; did you mean '...'?" for the nearest of `known`, or, if none is near
+/// (more than half of what was given would have to change), "; accepted are "
+/// and `accepted`, by default a list of `known`.
 inline std::string suggest(llvm::StringRef given,
                            llvm::ArrayRef<llvm::StringRef> known,
                            llvm::StringRef accepted = "") {
   llvm::StringRef nearest;
-  unsigned best = 6;
+  unsigned best = std::min<size_t>(6, given.size() + 1);
   for (llvm::StringRef candidate : known) {
     // Of two equally near, the one that begins alike: 'bf61' is not 'f64'.
     unsigned distance = 2 * given.edit_distance(candidate, true, 3) +
