@@ -6,6 +6,8 @@ import pathlib
 
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("NORMC_BUILD_DIR", str(ROOT / "build" / "release"))
 BUILD = pathlib.Path(os.environ["NORMC_BUILD_DIR"])
 
 
