@@ -4,6 +4,10 @@
 // RUN:   --pass-pipeline='builtin.module(norm-cpu-pipeline{target=x86-64-v3})' \
 // RUN:   | FileCheck %s
 
+// RUN: mlir-opt --load-pass-plugin=%plugin --load-dialect-plugin=%plugin %s \
+// RUN:   --pass-pipeline='builtin.module(norm-cpu-pipeline{target=x86-64-v3})' \
+// RUN:   | FileCheck %s
+
 // CHECK: llvm.func @kernel
 // CHECK-NOT: norm.
 // CHECK: llvm.intr.fma
