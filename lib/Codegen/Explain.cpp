@@ -204,7 +204,8 @@ void Explainer::explainRejected(Explanation &result, const CallCost &chosen,
                        b.getBF16Type()};
   CPUScheduleAttr standard = getDefaultCPUSchedule(
       &context, request.n, types[static_cast<int>(request.getNormInput())],
-      target.level, chosen.regime == Regime::Streaming, &rejected);
+      target.level, request.hasF64(), chosen.regime == Regime::Streaming,
+      &rejected);
   // Where a schedule was given, the cost model's own is an alternative.
   if (standard != schedule)
     rejected.insert(rejected.begin(), {standard, "the cost model's", ""});

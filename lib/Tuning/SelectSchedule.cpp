@@ -43,18 +43,19 @@ TreeAttr mlir::norm::getCPUTree(FloatType xType, CPULevel level) {
 /// | bf16, f16 | to 128 | 8 | 1.2 to 2.3 | 1.0 to 2.0 |
 /// | f32 | to 64 | 4 | 1.0 to 1.1 | 1.1 to 1.5 |
 /// | f32 | 128 | 4 | 0.7 to 0.8 | 0.9 to 1.8 |
-static std::pair<int64_t, StringRef> getRowGroup(int64_t n, FloatType xType,
-                                                 int64_t bits, bool streaming) {
+/// A group has at most as many rows as its narrowest vector has lanes.
+static std::pair<int64_t, StringRef>
+getRowGroup(int64_t n, FloatType xType, int64_t lanes, bool streaming) {
   if (ShapedType::isDynamic(n))
     return {1, "the size of a row is not known"};
   if (streaming)
     return {1, "past the cache a group would write to several rows in turn"};
   if (xType.getWidth() == 16 && n <= 128)
-    return {std::min<int64_t>(8, bits / 32),
+    return {std::min<int64_t>(8, lanes),
             "short rows share a reduction, 1.0 to 2.3 times as fast on Zen 4"};
   if (xType.isF32() && n <= 64)
-    return {4, "short rows share a reduction, 1.0 to 1.5 times as fast on "
-               "Zen 4"};
+    return {std::min<int64_t>(4, lanes),
+            "short rows share a reduction, 1.0 to 1.5 times as fast on Zen 4"};
   return {1, "groups were faster on Zen 4 up to N = 128 in 16 bits and N = 64 "
              "in f32 only"};
 }
@@ -79,9 +80,11 @@ struct CPUFields {
 };
 } // namespace
 
-CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(
-    MLIRContext *context, int64_t n, FloatType xType, CPULevel level,
-    bool streaming, SmallVectorImpl<RejectedSchedule> *rejected) {
+CPUScheduleAttr
+mlir::norm::getDefaultCPUSchedule(MLIRContext *context, int64_t n,
+                                  FloatType xType, CPULevel level,
+                                  bool besideF64, bool streaming,
+                                  SmallVectorImpl<RejectedSchedule> *rejected) {
   CPUFields chosen;
   chosen.vectorBits = getVectorBits(level);
   int64_t perVector = chosen.vectorBits / (xType.isF64() ? 64 : 32);
@@ -89,8 +92,8 @@ CPUScheduleAttr mlir::norm::getDefaultCPUSchedule(
   // in 16, with room for the weight's and the accumulators'.
   int64_t held = chosen.vectorBits == 256 ? 8 : 16;
   bool fits = !ShapedType::isDynamic(n) && n <= held * perVector;
-  auto [group, groupReason] =
-      getRowGroup(n, xType, chosen.vectorBits, streaming);
+  auto [group, groupReason] = getRowGroup(
+      n, xType, chosen.vectorBits / (besideF64 ? 64 : 32), streaming);
   chosen.rowGroup = group;
   if (fits || group > 1)
     chosen.hold = Hold::Registers;
@@ -242,6 +245,26 @@ struct NormSelectSchedulePass
                       b.getStringAttr(chosen ? "given" : "cost model"));
   }
 
+  /// Whether elements of rows are f64 anywhere in the kernel; an epsilon may
+  /// be.
+  bool hasF64() {
+    func::FuncOp function = getOperation();
+    auto isF64 = [](Type type) { return getElementTypeOrSelf(type).isF64(); };
+    auto hasRows = [&](Type type) {
+      return isa<ShapedType>(type) && isF64(type);
+    };
+    if (any_of(function.getArgumentTypes(), hasRows))
+      return true;
+    return function
+        .walk([&](Operation *op) {
+          bool isElement = op->getParentOp() != function;
+          bool found = isElement ? any_of(op->getResultTypes(), isF64)
+                                 : any_of(op->getResultTypes(), hasRows);
+          return found ? WalkResult::interrupt() : WalkResult::advance();
+        })
+        .wasInterrupted();
+  }
+
   FailureOr<Choice> chooseForCPU(NormOpInterface op, StringRef name) {
     llvm::Expected<CPUTarget> resolved = resolveCPUTarget(name);
     if (!resolved)
@@ -252,7 +275,7 @@ struct NormSelectSchedulePass
         getOperation()->getAttrOfType<StringAttr>(NormDialect::kRegimeAttr);
     SmallVector<RejectedSchedule> rejected;
     CPUScheduleAttr schedule = getDefaultCPUSchedule(
-        &getContext(), op.getRowSize(), xType, resolved->level,
+        &getContext(), op.getRowSize(), xType, resolved->level, hasF64(),
         regime && regime == "streaming", &rejected);
     for (const RejectedSchedule &other : rejected)
       if (!other.reason.empty())

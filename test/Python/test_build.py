@@ -40,7 +40,7 @@ def test_dry_run_is_what_is_done(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16"])
 @pytest.mark.parametrize("target", ["x86-64", "x86-64-v3", "x86-64-v4",
-                                    "znver5"])
+                                    "znver5", "aarch64"])
 @pytest.mark.parametrize("shape", ["?x4096", "?x?", "3x31"])
 def test_objects_need_nothing(dtype, target, shape, tmp_path):
     if (target, dtype) == ("x86-64", "f64"):

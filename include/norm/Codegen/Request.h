@@ -58,6 +58,12 @@ struct KernelRequest {
 
   /// The type of the norm's input: x's, or residual_out's.
   ElementKind getNormInput() const { return residual ? *residual : x; }
+  /// Whether any operand with rows is f64.
+  bool hasF64() const {
+    return llvm::is_contained(
+        {x, y, weight.value_or(x), bias.value_or(x), residual.value_or(x)},
+        ElementKind::F64);
+  }
   /// The type of rstd and mean.
   ElementKind getStatistic() const {
     return getNormInput() == ElementKind::F64 ? ElementKind::F64

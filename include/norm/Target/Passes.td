@@ -71,9 +71,10 @@ def NormNarrowDoublesPass : Pass<"norm-narrow-doubles", "::mlir::func::FuncOp"> 
 def NormFenceStreamsPass : Pass<"norm-fence-streams", "::mlir::func::FuncOp"> {
   let summary = "End functions that store past the cache with an sfence";
   let description = [{
-    Before: `vector.store` with `nontemporal`, on x86. After: each return comes
-    after `sfence`, so that whoever sees the function return sees the stores.
-    (LLVM does not order them.)
+    Before: `vector.store` with `nontemporal`, in a function for x86. After:
+    each return comes after `sfence`, so that whoever sees the function return
+    sees the stores. (LLVM does not order them; on AArch64 they are ordered like
+    other stores.)
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

@@ -36,11 +36,12 @@ struct RejectedSchedule {
 };
 
 /// The cost model's schedule for rows of `n` elements (ShapedType::kDynamic
-/// where unknown); `streaming` for calls that exceed the last-level cache.
-/// `rejected` receives its alternatives.
+/// where unknown); `besideF64` where values of f64 stand beside x in the
+/// kernel, in vectors of half the lanes; `streaming` for calls that exceed the
+/// last-level cache. `rejected` receives its alternatives.
 CPUScheduleAttr
 getDefaultCPUSchedule(MLIRContext *context, int64_t n, FloatType xType,
-                      CPULevel level, bool streaming,
+                      CPULevel level, bool besideF64, bool streaming,
                       SmallVectorImpl<RejectedSchedule> *rejected = nullptr);
 
 /// The tree of rows of `n` elements of `xType` on any GPU.

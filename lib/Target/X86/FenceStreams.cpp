@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Target/CPUTarget.h"
 #include "norm/Target/Passes.h"
 
@@ -28,6 +29,17 @@ struct NormFenceStreamsPass
     : public norm::impl::NormFenceStreamsPassBase<NormFenceStreamsPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    // Other machines order stores with a hint like any other.
+    auto name = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
+    if (!name)
+      return;
+    llvm::Expected<CPUTarget> target = resolveCPUTarget(name);
+    if (!target) {
+      function->emitError() << llvm::toString(target.takeError());
+      return signalPassFailure();
+    }
+    if (target->level == CPULevel::AArch64)
+      return;
     bool streams = function
                        .walk([](vector::StoreOp op) {
                          return op.getNontemporal() ? WalkResult::interrupt()

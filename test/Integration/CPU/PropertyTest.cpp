@@ -222,6 +222,25 @@ TEST_P(PropertyTest, EachSize) {
       }
 }
 
+/// Short rows, which share vectors, where the sum of x and the residual is
+/// added up in wider elements than it has.
+TEST_P(PropertyTest, ShortRowsOfMixedTypes) {
+  for (ElementKind x : kinds)
+    for (ElementKind residual : kinds)
+      for (int64_t n : {1, 5, 8, 33}) {
+        KernelCase c = makeCase();
+        c.request.op = n % 2 ? NormKind::LayerNorm : NormKind::RMSNorm;
+        c.request.x = c.request.y = x;
+        c.request.residual = residual;
+        c.n = n;
+        c.rows = 19;
+        c.seed = n;
+        check(c);
+        if (HasFailure())
+          return;
+      }
+}
+
 TEST_P(PropertyTest, SeededPairs) {
   unsigned seed = 20260101;
   std::mt19937 random(seed);
