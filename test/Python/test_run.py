@@ -41,11 +41,13 @@ def rows(dtype, shape=(3, 5, 769), seed=0):
 
 
 def close(got, want, dtype):
-    """Within a unit in the last place and a half, and f32's rounding errors."""
+    """Within the rounding errors of f32 or f64, and of y's type once."""
     got = got.view(dtype) if got.dtype.kind == "V" else got
     got, want = got.astype(np.float64), want.astype(np.float64)
-    bound = np.spacing(np.abs(want).astype(np.float32)).astype(np.float64) * 8
-    if dtype != np.float32:
+    bound = np.spacing(np.abs(want).astype(
+        np.float64 if dtype == np.float64 else np.float32)).astype(
+            np.float64) * 8
+    if dtype in (np.float16, BF16):
         bound += np.abs(want) * float(ml_dtypes.finfo(dtype).eps)
     assert np.all(np.abs(got - want) <= bound)
 
@@ -54,7 +56,7 @@ def rms(x, k=None):
     return np.sqrt(np.mean(x[..., :k] ** 2, axis=-1, keepdims=True))
 
 
-DTYPES = [np.float32, np.float16, BF16]
+DTYPES = [np.float64, np.float32, np.float16, BF16]
 
 
 @pytest.mark.parametrize("target", ["x86-64-v3", "host"])
@@ -74,8 +76,10 @@ class TestForms:
     def test_layernorm(self, tmp_path, dtype, target):
         x, w, b = rows(dtype), rows(dtype, 769, 1), rows(dtype, 769, 2)
         s, m = tmp_path / "s.npy", tmp_path / "m.npy"
-        run(tmp_path, "layernorm", "--epsilon=1e-5", f"--rstd={s}",
-            f"--mean={m}", *self.flags(dtype, target), x=x, weight=w, bias=b)
+        y = run(tmp_path, "layernorm", "--epsilon=1e-5", f"--rstd={s}",
+                f"--mean={m}", *self.flags(dtype, target), x=x, weight=w,
+                bias=b)
+        assert y.shape == x.shape
         X = x.astype(np.float64)
         assert np.load(s).shape == np.load(m).shape == (3, 5)
         np.testing.assert_allclose(
@@ -114,17 +118,19 @@ class TestForms:
 
     def test_no_weight(self, tmp_path, dtype, target):
         x = rows(dtype)
-        y = run(tmp_path, "rmsnorm", f"--epsilon={2.0 ** -23}",
+        epsilon = 2.0 ** (-52 if dtype == np.float64 else -23)
+        y = run(tmp_path, "rmsnorm", f"--epsilon={epsilon}",
                 *self.flags(dtype, target), x=x)
         X = x.astype(np.float64)
-        close(y, X / np.sqrt(rms(X) ** 2 + 2.0 ** -23), dtype)
+        close(y, X / np.sqrt(rms(X) ** 2 + epsilon), dtype)
 
     def test_residual(self, tmp_path, dtype, target):
         x, r, w = rows(dtype), rows(dtype, seed=5), rows(dtype, 769, 1)
         h = tmp_path / "h.npy"
         run(tmp_path, "rmsnorm", "--epsilon=1e-6", f"--residual-out={h}",
             *self.flags(dtype, target), x=x, residual=r, weight=w)
-        want = (x.astype(np.float32) + r.astype(np.float32)).astype(dtype)
+        wide = np.promote_types(dtype, np.float32)
+        want = (x.astype(wide) + r.astype(wide)).astype(dtype)
         assert np.load(h).tobytes() == want.tobytes()
 
     def test_scaling_by_powers_of_two(self, tmp_path, dtype, target):
