@@ -5,6 +5,12 @@
 // RUN:   | FileCheck %s --check-prefix=SWEEPS
 // RUN: norm-opt %S/../Integration/CPU/Inputs/fused.mlir \
 // RUN:   --norm-cpu-pipeline=target=x86-64-v3 | FileCheck %s --check-prefix=CODE
+// RUN: norm-opt %S/../Integration/CPU/Inputs/fused.mlir -norm-outline-kernels -o %t \
+// RUN:   --remark-format=emitRemark --remarks-filter-passed=norm 2>&1 | FileCheck %s --check-prefix=REMARK
+
+// REMARK: [Passed] Fusion {{.*}}"linalg.add is part of the kernel fused_rmsnorm"
+// REMARK-COUNT-5: is part of the kernel fused_rmsnorm
+// REMARK-NOT: is part of
 
 // SWEEPS: func.func private @fused_rmsnorm
 // SWEEPS: scf.forall

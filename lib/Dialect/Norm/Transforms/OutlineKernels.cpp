@@ -179,12 +179,22 @@ private:
     return true;
   }
 
+  remark::RemarkOpts remarkOptions() {
+    return remark::RemarkOpts::name("Fusion").category("norm").function(
+        functionName());
+  }
+
+  void reportFused(ArrayRef<Operation *> ops, StringRef kernel) {
+    for (Operation *op : ops)
+      if (op != norm)
+        remark::passed(op->getLoc(), remarkOptions())
+            << remark::add("{0} is part of the kernel {1}",
+                           op->getName().getStringRef().str(), kernel.str());
+  }
+
   void reportMissed() {
     for (auto [op, reason] : reasons)
-      remark::missed(
-          op->getLoc(),
-          remark::RemarkOpts::name("Fusion").category("norm").function(
-              functionName()))
+      remark::missed(op->getLoc(), remarkOptions())
           << remark::add("{0} stays outside of the kernel of {1}",
                          op->getName().getStringRef().str(),
                          norm->getName().getStringRef().str())
@@ -320,6 +330,7 @@ func::FuncOp KernelRegion::outline(SymbolTable &symbols) {
   kernel.setPrivate();
   kernel->setAttr(NormDialect::kKernelAttr, b.getUnitAttr());
   symbols.insert(kernel);
+  reportFused(ops, kernel.getName());
   // The elements of a row are contiguous, wherever the row is; so they are in
   // what the caller takes himself and hands on, unless he says otherwise.
   for (auto [index, input] : llvm::enumerate(inputs)) {
