@@ -10,11 +10,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelLevel.h"
 #include "Lanes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
-#include "norm/Target/CPUTarget.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {
@@ -75,15 +75,10 @@ struct NormEmulateFMAPass
     : public norm::impl::NormEmulateFMAPassBase<NormEmulateFMAPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    auto name = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
-    if (!name)
-      return;
-    llvm::Expected<CPUTarget> target = resolveCPUTarget(name);
-    if (!target) {
-      function->emitError() << llvm::toString(target.takeError());
+    FailureOr<std::optional<CPULevel>> level = getLevel(function);
+    if (failed(level))
       return signalPassFailure();
-    }
-    if (target->level != CPULevel::X86_64)
+    if (*level != CPULevel::X86_64)
       return;
     SmallVector<math::FmaOp> ops;
     function.walk([&](math::FmaOp op) { ops.push_back(op); });

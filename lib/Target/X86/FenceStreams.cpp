@@ -10,10 +10,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelLevel.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
-#include "norm/Target/CPUTarget.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {
@@ -30,15 +30,10 @@ struct NormFenceStreamsPass
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     // Other machines order stores with a hint like any other.
-    auto name = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
-    if (!name)
-      return;
-    llvm::Expected<CPUTarget> target = resolveCPUTarget(name);
-    if (!target) {
-      function->emitError() << llvm::toString(target.takeError());
+    FailureOr<std::optional<CPULevel>> level = getLevel(function);
+    if (failed(level))
       return signalPassFailure();
-    }
-    if (target->level == CPULevel::AArch64)
+    if (!*level || *level == CPULevel::AArch64)
       return;
     bool streams = function
                        .walk([](vector::StoreOp op) {

@@ -12,13 +12,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelLevel.h"
 #include "Lanes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
-#include "norm/Target/CPUTarget.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {
@@ -250,16 +250,13 @@ struct NormLowerBF16Pass
     : public norm::impl::NormLowerBF16PassBase<NormLowerBF16Pass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    auto name = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
-    if (!name)
-      return;
-    llvm::Expected<CPUTarget> target = resolveCPUTarget(name);
-    if (!target) {
-      function->emitError() << llvm::toString(target.takeError());
+    FailureOr<std::optional<CPULevel>> level = getLevel(function);
+    if (failed(level))
       return signalPassFailure();
-    }
+    if (!*level)
+      return;
     auto tree = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
-    bool hasInstructions = target->level == CPULevel::X86_64_v4_BF16;
+    bool hasInstructions = *level == CPULevel::X86_64_v4_BF16;
     BF16Lowering(function, hasInstructions).run(tree && tree.getBf16Dot());
   }
 };
