@@ -215,12 +215,15 @@ std::string mlir::norm::makeHeader(const FileKernel &kernel,
     words << "Rows have args->n elements.";
   else
     words << "Rows have " << kernel.n << " elements.";
-  words << " No output is the memory of another operand";
+  words << " Outputs have memory of their own";
+  StringRef separator = ", but";
   for (auto [operand, inputs] :
        llvm::zip(kernel.layout.operands, kernel.inPlace))
-    if (!inputs.empty())
-      words << ";\n * " << operand.name << " may be "
+    if (!inputs.empty()) {
+      words << separator << "\n * " << operand.name << " may be that of "
             << llvm::join(inputs, " or ");
+      separator = ";";
+    }
   words << '.';
   printFunctions(os, kernel.symbol, getStructName(kernel), comment);
   os << "#endif /* " << guard << " */\n";

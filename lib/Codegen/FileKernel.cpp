@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/FileKernel.h"
+#include "CollapseRows.h"
 #include "FieldNames.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -179,8 +180,8 @@ public:
              cast<RankedTensorType>(op->getOperand(0).getType()).getRank() !=
                  2))
           return op->emitError()
-                 << "a kernel of a file works on rows of rank 2, got " << type
-                 << "; collapse the outer dimensions";
+                 << "a kernel of a file works on rows of rank 2 or more, got "
+                 << type;
         if (failed(set(operand.get(), kindOf(operand), op)))
           return WalkResult::interrupt();
         if (auto destination = cast<DestinationStyleOpInterface>(op);
@@ -440,7 +441,8 @@ mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
     function.erase();
   }
   Classification kinds;
-  if (failed(kinds.run(body)) || failed(kinds.makeRowsDynamic(body)) ||
+  if (failed(collapseRows(body)) || failed(kinds.run(body)) ||
+      failed(kinds.makeRowsDynamic(body)) ||
       failed(describe(body, kinds, arguments, names, kernel)))
     return failure();
   for (unsigned i = 0; i < body.getNumArguments(); ++i)

@@ -35,12 +35,13 @@ class Kernel:
                         tmp_path / f"{symbol}.o"], check=True)
         self.function = ctypes.CDLL(str(library))[symbol]
 
-    def __call__(self, rows, n, **values):
+    def __call__(self, rows, n, inner=None, **values):
+        """Of shape (outer, inner, n) if inner is given, else (rows, n)."""
         block = bytearray(self.manifest["struct_bytes"])
         struct.pack_into("i", block, 0, len(block))
         extents = max(o["offset"] for o in self.manifest["operands"]
                       if o["kind"] != "a value") + 8
-        struct.pack_into("qq", block, extents, n, rows)
+        struct.pack_into("qq", block, extents, n, inner or rows)
         for operand in self.manifest["operands"]:
             value = values.pop(operand["name"])
             if operand["kind"] == "a value":
@@ -49,8 +50,9 @@ class Kernel:
                 continue
             struct.pack_into("P", block, operand["offset"], value.ctypes.data)
             if operand["kind"] == "rows":
-                struct.pack_into("qq", block, operand["stride_offset"], 0,
-                                 value.strides[0] // value.itemsize)
+                strides = [stride // value.itemsize for stride in value.strides]
+                struct.pack_into("qq", block, operand["stride_offset"],
+                                 strides[0] if inner else 0, strides[-2])
         assert not values
         buffer = (ctypes.c_char * len(block)).from_buffer(block)
         self.function(buffer, ctypes.c_int64(0), ctypes.c_int64(rows))
@@ -113,6 +115,68 @@ def test_fused(in_place, tmp_path):
     assert np.abs(q_out - z / scale[:, None]).max() < 0.5 + 1e-3
 
 
+OUTER = """
+#all = affine_map<{dims} -> {dims}>
+#row = affine_map<{dims} -> {outer}>
+#position = affine_map<{dims} -> (d{last})>
+!x = tensor<{shape}xf32>
+!m = tensor<{rows}xf32>
+func.func @outer(%x: !x, %residual: !x, %w: tensor<{n}xf32>, %h: !x, %y: !x,
+                 %amax: !m) -> (!x, !x, !m) {{
+  %sum = linalg.add ins(%x, %residual : !x, !x) outs(%h : !x) -> !x
+  %norm = norm.rmsnorm %sum : !x epsilon(1.0e-6) outs(%y : !x) -> !x
+  %scaled = linalg.generic {{indexing_maps = [#all, #position, #all],
+      iterator_types = [{parallel}, "parallel"]}}
+      ins(%norm, %w : !x, tensor<{n}xf32>) outs(%y : !x) {{
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %i = linalg.index {last} : index
+    %even = arith.constant 2 : index
+    %bit = arith.remui %i, %even : index
+    %bitI = arith.index_cast %bit : index to i32
+    %f = arith.sitofp %bitI : i32 to f32
+    %wb = arith.addf %b, %f : f32
+    %p = arith.mulf %a, %wb : f32
+    linalg.yield %p : f32
+  }} -> !x
+  %zero = arith.constant 0.0 : f32
+  %start = linalg.fill ins(%zero : f32) outs(%amax : !m) -> !m
+  %max = linalg.generic {{indexing_maps = [#all, #row],
+      iterator_types = [{parallel}, "reduction"]}}
+      ins(%scaled : !x) outs(%start : !m) {{
+  ^bb0(%a: f32, %o: f32):
+    %abs = math.absf %a : f32
+    %larger = arith.maximumf %abs, %o : f32
+    linalg.yield %larger : f32
+  }} -> !m
+  return %sum, %scaled, %max : !x, !x, !m
+}}
+"""
+
+
+@pytest.mark.parametrize("shape", ["?x?x?", "2x5x33", "?x5x33", "2x?x3x33",
+                                   "1x1x10x?"])
+def test_outer_dimensions(shape, tmp_path):
+    """All dimensions but the last are the rows, at two levels of strides."""
+    *rows, n = shape.split("x")
+    dims = [f"d{i}" for i in range(len(rows) + 1)]
+    path = tmp_path / "outer.mlir"
+    path.write_text(OUTER.format(
+        shape=shape, rows="x".join(rows), n=n, last=len(rows),
+        dims=f"({', '.join(dims)})", outer=f"({', '.join(dims[:-1])})",
+        parallel=", ".join(['"parallel"'] * len(rows))))
+    kernel = Kernel(path, tmp_path)
+    x, residual, h, y = (rows_of((2, 8, 37), seed)[:, :5, :33]
+                         for seed in range(4))
+    w, amax = rows_of(33, 4), np.empty(10, np.float32)
+    kernel(10, 33, inner=5, x=x, residual=residual, w=w, h=h, y=y, amax=amax)
+    np.testing.assert_array_equal(h, x + residual)
+    wide = h.astype(np.float64)
+    want = wide / np.sqrt(np.mean(wide**2, -1, keepdims=True) + 1e-6) * (
+        w + np.arange(33) % 2)
+    np.testing.assert_allclose(y, want, rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(amax, np.abs(y).max(-1).reshape(-1))
+
+
 GEMMA = """
 func.func @gemma(%x: tensor<{m}x769xbf16>, %w: tensor<769xbf16>, %eps: f32)
     -> tensor<{m}x769xbf16> {{
@@ -173,6 +237,27 @@ func.func @across(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
   return %y : tensor<64x64xf32>
 }
 """
+# One scale for each outermost index.
+SOME = """
+func.func @some(%x: tensor<2x3x4xf32>, %s: tensor<2xf32>, %y: tensor<2x3x4xf32>)
+    -> tensor<2x3x4xf32> {
+  %e = tensor.empty() : tensor<2x3x4xf32>
+  %n = norm.rmsnorm %x : tensor<2x3x4xf32> epsilon(1.0)
+    outs(%e : tensor<2x3x4xf32>) -> tensor<2x3x4xf32>
+  %r = linalg.generic {
+      indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>,
+                       affine_map<(d0, d1, d2) -> (d0)>,
+                       affine_map<(d0, d1, d2) -> (d0, d1, d2)>],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%n, %s : tensor<2x3x4xf32>, tensor<2xf32>)
+      outs(%y : tensor<2x3x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    linalg.yield %p : f32
+  } -> tensor<2x3x4xf32>
+  return %r : tensor<2x3x4xf32>
+}
+"""
 NORM = """
 func.func @{name}(%x: tensor<2x{shape}x4xf32>) -> tensor<2x{shape}x4xf32> {{
   %e = tensor.empty() : tensor<2x{shape}x4xf32>
@@ -188,7 +273,11 @@ func.func @{name}(%x: tensor<2x{shape}x4xf32>) -> tensor<2x{shape}x4xf32> {{
     (ACROSS, [], 'Reason="it is indexed across rows"'),
     ("func.func @f( {", [], "expected"),
     ("func.func @f() { return }", [], "no function has a norm operation"),
-    (NORM.format(name="f", shape="3"), [], "rows of rank 2, got 'tensor<2x3x4xf32>'"),
+    (SOME, [], "got the map affine_map<(d0, d1, d2) -> (d0)>"),
+    ("func.func @f(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {"
+     "%r = norm.rmsnorm %x : tensor<4xf32> epsilon(1.0) outs(%y : tensor<4xf32>)"
+     " -> tensor<4xf32> return %r : tensor<4xf32> }", [],
+     "rows of rank 2 or more, got 'tensor<4xf32>'"),
     (NORM.format(name="f", shape="3") + NORM.format(name="g", shape="3"), [],
      "choose one of f, g"),
     (NORM.format(name="f", shape="3"), ["--function=h"], "no function 'h'"),
