@@ -75,6 +75,11 @@ void FieldNames::addResult(OpResult value, unsigned index) {
   add(name, "result" + Twine(index));
 }
 
+unsigned FieldNames::addOutput(unsigned argument) {
+  add(names[argument] + "_out", "");
+  return names.size() - 1;
+}
+
 void FieldNames::add(StringRef text, const Twine &otherwise) {
   std::string name = text.str();
   if (name.empty() || llvm::isDigit(name.front()))

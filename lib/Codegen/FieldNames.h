@@ -28,6 +28,8 @@ public:
   /// The next argument is called as the result `value`, which is returned as
   /// number `index`.
   void addResult(OpResult value, unsigned index);
+  /// A further name, for what is written to the memory of `argument`.
+  unsigned addOutput(unsigned argument);
   const std::string &get(unsigned argument) const { return names[argument]; }
 
 private:

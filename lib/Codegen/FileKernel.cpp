@@ -130,6 +130,8 @@ findKernel(func::FuncOp function, SymbolTable &symbols,
                            "has one");
     call = kernel;
   }
+  if (!call)
+    return function->emitError("nothing uses what its norm operation computes");
   arguments.clear();
   for (Value operand : call.getOperands()) {
     BlockArgument argument = findArgument(operand);
@@ -300,6 +302,14 @@ static void layOut(FileKernel &kernel) {
   kernel.bytes = llvm::alignTo(offset, 8);
 }
 
+/// Whether any operation takes the elements of `value` as an input.
+static bool isRead(Value value) {
+  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+    auto op = dyn_cast<DestinationStyleOpInterface>(use.getOwner());
+    return op && op.isDpsInput(&use);
+  });
+}
+
 static LogicalResult describe(func::FuncOp function,
                               const Classification &kinds,
                               ArrayRef<unsigned> arguments,
@@ -326,8 +336,15 @@ static LogicalResult describe(func::FuncOp function,
       return function->emitError()
              << "argument '" << name << "' has elements of " << element
              << "; accepted are floats and integers of 8 to 64 bits";
+    // One memory for an input and an output is the caller's choice.
+    bool isOutput = written.contains(argument);
+    if (isOutput && isRead(argument))
+      return function->emitError()
+             << "argument '" << name << "' is an input and a destination; give "
+             << "the result a destination of its own, which may be the same "
+                "memory in a call";
     kernel.layout.operands.push_back({name, *kind, element});
-    kernel.written.push_back(written.contains(argument));
+    kernel.written.push_back(isOutput);
     if (tensor && *kind == OperandKind::Rows)
       kernel.n = tensor.getDimSize(1);
   }
@@ -438,6 +455,10 @@ mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
     if (failed(outlined))
       return failure();
     body = *outlined;
+    // A memref that is x and y is two operands: the caller may have two.
+    for (unsigned i = 0; i < arguments.size(); ++i)
+      if (llvm::is_contained(ArrayRef(arguments).take_front(i), arguments[i]))
+        arguments[i] = names.addOutput(arguments[i]);
     function.erase();
   }
   Classification kinds;

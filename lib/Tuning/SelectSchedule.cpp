@@ -238,7 +238,13 @@ struct NormSelectSchedulePass
     function->setAttr(NormDialect::kTargetAttr,
                       b.getStringAttr(choice->target));
     function->setAttr(NormDialect::kTreeAttr, choice->tree);
-    bool chosen = function->hasAttr(NormDialect::kScheduleAttr);
+    Attribute chosen = function->getAttr(NormDialect::kScheduleAttr);
+    if (chosen && chosen.getTypeID() != choice->schedule.getTypeID()) {
+      function->emitError()
+          << "a kernel for " << choice->target << " has a schedule like "
+          << choice->schedule << ", got " << chosen;
+      return signalPassFailure();
+    }
     if (!chosen)
       function->setAttr(NormDialect::kScheduleAttr, choice->schedule);
     function->setAttr(NormDialect::kScheduleSourceAttr,

@@ -177,6 +177,29 @@ def test_outer_dimensions(shape, tmp_path):
     np.testing.assert_array_equal(amax, np.abs(y).max(-1).reshape(-1))
 
 
+def test_one_memref(tmp_path):
+    """In and out of one argument: two fields, for one memory or for two."""
+    path = tmp_path / "inplace.mlir"
+    path.write_text("""
+      func.func @inplace(%x: memref<?x33xf32>) {
+        norm.rmsnorm %x : memref<?x33xf32> epsilon(0.5)
+          outs(%x : memref<?x33xf32>)
+        return
+      }""")
+    kernel = Kernel(path, tmp_path)
+    assert [(o["name"], o["in_place"]) for o in kernel.manifest["operands"]
+            if "in_place" in o] == [("x_out", ["x"])]
+    x = rows_of((5, 33))
+    want = x / np.sqrt(np.mean(x.astype(np.float64)**2, -1, keepdims=True) + 0.5)
+    other = np.empty_like(x)
+    kernel(5, 33, x=x, x_out=other)
+    kernel(5, 33, x=x, x_out=x)
+    np.testing.assert_allclose(x, want, rtol=1e-6)
+    np.testing.assert_array_equal(x, other)
+    text = next(tmp_path.glob("*.h")).read_text()
+    assert "x_out may be that of x." in text
+
+
 GEMMA = """
 func.func @gemma(%x: tensor<{m}x769xbf16>, %w: tensor<769xbf16>, %eps: f32)
     -> tensor<{m}x769xbf16> {{
@@ -268,11 +291,28 @@ func.func @{name}(%x: tensor<2x{shape}x4xf32>) -> tensor<2x{shape}x4xf32> {{
 """
 
 
+ROWS = """
+!x = tensor<?x64xf32>
+func.func @f(%c: i1, %x: !x, %o: !x) -> !x {{
+  {body}
+  return {result} : !x
+}}
+"""
+
+
 @pytest.mark.parametrize("text, flags, message", [
     (ACROSS, [], "'linalg.generic' stays outside of the kernel"),
     (ACROSS, [], 'Reason="it is indexed across rows"'),
     ("func.func @f( {", [], "expected"),
     ("func.func @f() { return }", [], "no function has a norm operation"),
+    (ROWS.format(body="%y = norm.rmsnorm %x : !x epsilon(1.0) outs(%x : !x) -> !x",
+                 result="%y"), [], "'x' is an input and a destination"),
+    (ROWS.format(body="%e = norm.rmsnorm %x : !x epsilon(1.0) outs(%o : !x) -> !x",
+                 result="%x"), [], "nothing uses what its norm operation"),
+    (ROWS.format(body="%y = scf.if %c -> !x { %r = norm.rmsnorm %x : !x "
+                 "epsilon(1.0) outs(%o : !x) -> !x scf.yield %r : !x } "
+                 "else { scf.yield %x : !x }", result="%y"), [],
+     "'scf.if' stays outside"),
     (SOME, [], "got the map affine_map<(d0, d1, d2) -> (d0)>"),
     ("func.func @f(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {"
      "%r = norm.rmsnorm %x : tensor<4xf32> epsilon(1.0) outs(%y : tensor<4xf32>)"

@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 
@@ -412,13 +413,24 @@ struct NormOutlineKernelsPass
       if (function->hasAttr(NormDialect::kKernelAttr))
         for (unsigned i = 0; i < function.getNumArguments(); ++i)
           requireContiguousRows(function, i);
-    SmallVector<NormOpInterface> ops;
-    getOperation().walk([&](NormOpInterface op) {
-      auto function = op->getParentOfType<FunctionOpInterface>();
-      if (!function || !function->hasAttr(NormDialect::kKernelAttr))
-        ops.push_back(op);
-    });
+    auto collect = [&] {
+      SmallVector<NormOpInterface> ops;
+      getOperation().walk([&](NormOpInterface op) {
+        auto function = op->getParentOfType<FunctionOpInterface>();
+        if (!function || !function->hasAttr(NormDialect::kKernelAttr))
+          ops.push_back(op);
+      });
+      return ops;
+    };
     IRRewriter rewriter(&getContext());
+    // What nobody uses needs no kernel.
+    llvm::SmallSetVector<FunctionOpInterface, 4> functions;
+    for (NormOpInterface op : collect())
+      if (auto function = op->getParentOfType<FunctionOpInterface>())
+        functions.insert(function);
+    for (FunctionOpInterface function : functions)
+      (void)runRegionDCE(rewriter, function->getRegions());
+    SmallVector<NormOpInterface> ops = collect();
     SymbolTable symbols(getOperation());
     for (NormOpInterface op : ops) {
       if (isa<MemRefType>(op.getX().getType()))
