@@ -32,6 +32,16 @@ func.func @across_rows(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
   return %0 : tensor<64x64xf32>
 }
 
+// What nobody uses becomes no kernel.
+// CHECK-LABEL: func.func @dead
+// CHECK-NEXT: return %{{.*}}
+func.func @dead(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %e = tensor.empty() : tensor<4x64xf32>
+  %n = norm.rmsnorm %x : tensor<4x64xf32> epsilon(1.0e-6) outs(%e : tensor<4x64xf32>) -> tensor<4x64xf32>
+  %s = linalg.exp ins(%n : tensor<4x64xf32>) outs(%e : tensor<4x64xf32>) -> tensor<4x64xf32>
+  return %x : tensor<4x64xf32>
+}
+
 // What reads a member across rows and is read by another member: not convex.
 // CHECK-LABEL: func.func @not_convex
 // CHECK: %[[N:.*]] = call @not_convex_rmsnorm
@@ -78,13 +88,3 @@ func.func @marked(%x: tensor<8x64xf32>, %y: tensor<8x64xf32> {bufferization.buff
 // CHECK: linalg.generic {indexing_maps = [#[[ROW:.*]], #[[ID:.*]]], iterator_types = ["parallel", "parallel"]}
 // CHECK: math.exp
 // CHECK: norm.rmsnorm {{.*}} weight(%{{.*}} : tensor<?x?xf32>)
-
-// What nobody uses becomes no kernel.
-// CHECK-LABEL: func.func @dead
-// CHECK-NEXT: return %{{.*}}
-func.func @dead(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
-  %e = tensor.empty() : tensor<4x64xf32>
-  %n = norm.rmsnorm %x : tensor<4x64xf32> epsilon(1.0e-6) outs(%e : tensor<4x64xf32>) -> tensor<4x64xf32>
-  %s = linalg.exp ins(%n : tensor<4x64xf32>) outs(%e : tensor<4x64xf32>) -> tensor<4x64xf32>
-  return %x : tensor<4x64xf32>
-}
