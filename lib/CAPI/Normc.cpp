@@ -70,17 +70,12 @@ MlirLogicalResult normcCompileObject(MlirContext context,
   if (failed(built) ||
       failed(lowerToLLVMDialect(*built->module, built->target)))
     return mlirLogicalResultFailure();
-  llvm::LLVMContext llvmContext;
-  auto code = translateToLLVMIR(*built->module, built->target, llvmContext);
-  auto fail = [&](llvm::Error error) {
-    emitError(UnknownLoc::get(mlirContext)) << llvm::toString(std::move(error));
+  auto object = emitObject(*built->module, built->target);
+  if (!object) {
+    emitError(UnknownLoc::get(mlirContext))
+        << llvm::toString(object.takeError());
     return mlirLogicalResultFailure();
-  };
-  if (!code)
-    return fail(code.takeError());
-  auto object = emitMachineCode(**code, built->target, MachineOutput::Object);
-  if (!object)
-    return fail(object.takeError());
+  }
   if (symbol)
     symbol(mlirStringRefCreate(built->name.data(), built->name.size()),
            userData);

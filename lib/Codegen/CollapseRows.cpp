@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 
@@ -102,10 +103,10 @@ private:
     unsigned loops = op.getNumLoops();
     if (loops < outer)
       return refuse(op) << "got an operation of " << loops << " loops";
-    SmallVector<utils::IteratorType> types = op.getIteratorTypesArray();
-    for (unsigned i = 0; i < outer; ++i)
-      if (types[i] != utils::IteratorType::parallel)
-        return refuse(op) << "got a reduction of one of them";
+    SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+    if (!llvm::all_of(ArrayRef(iterators).take_front(outer),
+                      linalg::isParallelIterator))
+      return refuse(op) << "got a reduction of one of them";
     SmallVector<Attribute> maps;
     for (OpOperand &operand : op->getOpOperands()) {
       AffineMap map = op.getMatchingIndexingMap(&operand);
@@ -130,42 +131,45 @@ private:
     if (indices.wasInterrupted())
       return failure();
     op.setIndexingMapsAttr(b.getArrayAttr(maps));
-    SmallVector<Attribute> iterators(
-        op.getIteratorTypes().getValue().drop_front(outer - 1));
-    op.setIteratorTypesAttr(b.getArrayAttr(iterators));
+    op.setIteratorTypesAttr(
+        b.getArrayAttr(op.getIteratorTypes().getValue().drop_front(outer - 1)));
     return success();
   }
 
-  bool usesOuter(AffineMap map) const {
-    for (unsigned i = 0; i < outer; ++i)
-      if (map.isFunctionOfDim(i))
-        return true;
-    return false;
+  /// Whether an affine map or expression depends on an outer dimension.
+  template <typename T> bool usesOuter(T affine) const {
+    return llvm::any_of(llvm::seq(outer), [&](unsigned dim) {
+      return affine.isFunctionOfDim(dim);
+    });
   }
 
   /// The outer dimensions stand in front, in order and alone, or nowhere.
   FailureOr<AffineMap> collapse(AffineMap map) {
-    SmallVector<AffineExpr> results(map.getResults());
-    if (usesOuter(map)) {
-      if (results.size() < outer)
-        return failure();
-      for (unsigned i = 0; i < outer; ++i)
-        if (results[i] != b.getAffineDimExpr(i))
-          return failure();
-      results.erase(results.begin() + 1, results.begin() + outer);
-    }
-    for (AffineExpr result : ArrayRef(results).drop_front(usesOuter(map)))
-      for (unsigned i = 0; i < outer; ++i)
-        if (result.isFunctionOfDim(i))
-          return failure();
     SmallVector<AffineExpr> dims(outer, b.getAffineDimExpr(0));
     for (unsigned i = outer; i < map.getNumDims(); ++i)
       dims.push_back(b.getAffineDimExpr(i - outer + 1));
-    return AffineMap::get(map.getNumDims(), 0, results, b.getContext())
-        .replaceDimsAndSymbols(dims, {}, map.getNumDims() - outer + 1, 0);
+    ArrayRef<AffineExpr> inner = map.getResults();
+    SmallVector<AffineExpr> results;
+    if (usesOuter(map)) {
+      if (inner.size() < outer)
+        return failure();
+      for (unsigned i = 0; i < outer; ++i)
+        if (inner[i] != b.getAffineDimExpr(i))
+          return failure();
+      inner = inner.drop_front(outer);
+      results.push_back(b.getAffineDimExpr(0));
+    }
+    for (AffineExpr result : inner) {
+      if (usesOuter(result))
+        return failure();
+      results.push_back(result.replaceDims(dims));
+    }
+    return AffineMap::get(map.getNumDims() - outer + 1, 0, results,
+                          b.getContext());
   }
 
   LogicalResult setTypes() {
+    SmallVector<tensor::DimOp> outerSizes;
     for (auto [value, type] : types) {
       SmallVector<tensor::DimOp> sizes;
       for (Operation *user : value.getUsers())
@@ -203,9 +207,6 @@ private:
       if (types.contains(kernel.getArgument(i)))
         kernel.removeArgAttr(
             i, bufferization::BufferizationDialect::kBufferLayoutAttrName);
-    Block &body = kernel.getBody().front();
-    kernel.setType(b.getFunctionType(body.getArgumentTypes(),
-                                     body.getTerminator()->getOperandTypes()));
     return success();
   }
 
@@ -213,7 +214,6 @@ private:
   unsigned outer;
   IRRewriter b;
   llvm::MapVector<Value, RankedTensorType> types;
-  SmallVector<tensor::DimOp> outerSizes;
 };
 } // namespace
 

@@ -18,8 +18,9 @@
 namespace mlir::norm {
 
 /// Rewrites `kernel` (of norm-outline-kernels, or marked by hand) as if its
-/// norm's x of shape ...xN were of shape ?xN. Its type does not follow. Emits
-/// an error where something is indexed by some of the outer dimensions only.
+/// norm's x of shape ...xN were of shape ?xN; the function's type is left to
+/// the caller. Emits an error where something is indexed by some of the outer
+/// dimensions only.
 LogicalResult collapseRows(func::FuncOp kernel);
 
 } // namespace mlir::norm

@@ -193,6 +193,15 @@ mlir::norm::emitMachineCode(llvm::Module &module, const CPUTarget &target,
   return bytes;
 }
 
+llvm::Expected<llvm::SmallVector<char, 0>>
+mlir::norm::emitObject(ModuleOp module, const CPUTarget &target) {
+  llvm::LLVMContext context;
+  auto code = translateToLLVMIR(module, target, context);
+  if (!code)
+    return code.takeError();
+  return emitMachineCode(**code, target, MachineOutput::Object);
+}
+
 LoadedKernels::LoadedKernels(std::unique_ptr<llvm::orc::LLJIT> jit)
     : jit(std::move(jit)) {}
 LoadedKernels::LoadedKernels(LoadedKernels &&) = default;
@@ -235,11 +244,7 @@ mlir::norm::compileAndLoad(const KernelRequest &request,
       buildModule(&context, request, target, name, regimes);
   if (failed(lowerToLLVMDialect(*module, target, reproducer)))
     return llvm::createStringError("the kernel could not be lowered" + reason);
-  llvm::LLVMContext llvmContext;
-  auto code = translateToLLVMIR(*module, target, llvmContext);
-  if (!code)
-    return code.takeError();
-  auto object = emitMachineCode(**code, target, MachineOutput::Object);
+  auto object = emitObject(*module, target);
   if (!object)
     return object.takeError();
   return LoadedKernels::load(*object);

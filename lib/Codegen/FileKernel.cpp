@@ -35,11 +35,6 @@ using linalg::LinalgOp;
 // The function
 //===----------------------------------------------------------------------===//
 
-static bool hasNorm(func::FuncOp function) {
-  return function.walk([](NormOpInterface) { return WalkResult::interrupt(); })
-      .wasInterrupted();
-}
-
 static FailureOr<func::FuncOp> findFunction(ModuleOp module, StringRef name) {
   SmallVector<func::FuncOp> found;
   SmallVector<std::string> names;
@@ -466,12 +461,12 @@ mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
       failed(kinds.makeRowsDynamic(body)) ||
       failed(describe(body, kinds, arguments, names, kernel)))
     return failure();
-  for (unsigned i = 0; i < body.getNumArguments(); ++i)
-    requireContiguousRows(body, i);
   auto *terminator = body.getBody().back().getTerminator();
   body.setType(FunctionType::get(body.getContext(),
                                  body.getBody().front().getArgumentTypes(),
                                  terminator->getOperandTypes()));
+  for (unsigned i = 0; i < body.getNumArguments(); ++i)
+    requireContiguousRows(body, i);
   body.setName(kernel.symbol);
   body.setPublic();
   body->setAttr(NormDialect::kOperandsAttr,

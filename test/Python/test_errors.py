@@ -11,9 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from test_run import NORMC, normc
-
-NORM_OPT = NORMC.parent / "norm-opt"
+from test_run import NORM_OPT, NORMC, normc
 
 
 def npy(header, data=b"", magic=b"\x93NUMPY\x01\x00"):

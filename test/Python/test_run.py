@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 NORMC = pathlib.Path(os.environ["NORMC_BUILD_DIR"]) / "bin" / "normc"
+NORM_OPT = NORMC.parent / "norm-opt"
 BF16 = ml_dtypes.bfloat16
 
 

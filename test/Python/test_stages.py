@@ -6,9 +6,8 @@ import subprocess
 
 import pytest
 
-from test_run import NORMC
+from test_run import NORM_OPT
 
-NORM_OPT = NORMC.parent / "norm-opt"
 INPUTS = pathlib.Path(__file__).parents[1] / "Integration" / "CPU" / "Inputs"
 
 

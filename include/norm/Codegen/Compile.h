@@ -58,6 +58,10 @@ llvm::Expected<llvm::SmallVector<char, 0>>
 emitMachineCode(llvm::Module &module, const CPUTarget &target,
                 MachineOutput output);
 
+/// Translates, optimizes and emits a lowered module: both of the above.
+llvm::Expected<llvm::SmallVector<char, 0>> emitObject(ModuleOp module,
+                                                      const CPUTarget &target);
+
 /// Kernels loaded into this process; they live as long as this object.
 class LoadedKernels {
 public:

@@ -13,7 +13,6 @@
 #include "KernelLevel.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {
@@ -29,12 +28,6 @@ struct NormFenceStreamsPass
     : public norm::impl::NormFenceStreamsPassBase<NormFenceStreamsPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    // Other machines order stores with a hint like any other.
-    FailureOr<std::optional<CPULevel>> level = getLevel(function);
-    if (failed(level))
-      return signalPassFailure();
-    if (!*level || *level == CPULevel::AArch64)
-      return;
     bool streams = function
                        .walk([](vector::StoreOp op) {
                          return op.getNontemporal() ? WalkResult::interrupt()
@@ -42,6 +35,12 @@ struct NormFenceStreamsPass
                        })
                        .wasInterrupted();
     if (!streams)
+      return;
+    // Other machines order stores with a hint like any other.
+    FailureOr<std::optional<CPULevel>> level = getLevel(function);
+    if (failed(level))
+      return signalPassFailure();
+    if (!*level || *level == CPULevel::AArch64)
       return;
     function.walk([](func::ReturnOp op) {
       OpBuilder b(op);

@@ -14,7 +14,6 @@
 #include "Lanes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
-#include "norm/Dialect/Norm/IR/NormDialect.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {

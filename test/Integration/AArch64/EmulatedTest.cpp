@@ -17,8 +17,6 @@
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Request.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -30,6 +28,7 @@ using llvm::SmallString;
 using llvm::SmallVector;
 using llvm::StringRef;
 using mlir::ShapedType;
+using norm::test::makeProblem;
 using norm::test::toReference;
 namespace oracle = norm::oracle;
 namespace ref = norm::reference;
@@ -103,10 +102,7 @@ void EmulatedTest::build(const KernelRequest &request) const {
   auto module = buildModule(&context, request, target, name,
                             {Regime::Cached, Regime::Streaming});
   ASSERT_TRUE(succeeded(lowerToLLVMDialect(*module, target)));
-  llvm::LLVMContext llvmContext;
-  auto code = translateToLLVMIR(*module, target, llvmContext);
-  ASSERT_TRUE(static_cast<bool>(code)) << toString(code.takeError());
-  auto object = emitMachineCode(**code, target, MachineOutput::Object);
+  auto object = emitObject(*module, target);
   ASSERT_TRUE(static_cast<bool>(object)) << toString(object.takeError());
   write("kernel.o", StringRef(object->data(), object->size()));
   write("kernel.h", makeHeader(request, target, name));
@@ -125,43 +121,31 @@ void EmulatedTest::check(const KernelRequest &request, int64_t n,
   build(request);
   if (HasFatalFailure())
     return;
-  ref::Problem problem;
-  problem.op =
-      request.op == NormKind::RMSNorm ? ref::Op::RMSNorm : ref::Op::LayerNorm;
-  problem.x = toReference(request.x);
-  problem.y = toReference(request.y);
-  problem.weight = toReference(request.weight.value_or(request.x));
-  problem.bias = toReference(request.bias.value_or(request.x));
-  problem.residual = problem.residualOut =
-      toReference(request.residual.value_or(request.x));
-  problem.n = n;
-  problem.k = request.partialSize.value_or(0);
-  problem.epsilon = 1e-5;
-  problem.weightOffset = static_cast<int>(request.weightOffset);
-  problem.cast =
-      request.cast == Cast::None ? ref::Cast::None : ref::Cast::BeforeWeight;
+  ref::Problem problem = makeProblem(request, n, /*epsilon=*/1e-5);
   ref::Dtype statistic = toReference(request.getStatistic());
 
-  // As Runner.c takes and gives them.
   constexpr int64_t rows = 9;
+  auto bytes = [&](ref::Dtype type, int64_t count, bool present = true) {
+    return present ? count * static_cast<int64_t>(ref::getSize(type)) : 0;
+  };
+  // As Runner.c takes and gives them.
   struct {
     int64_t rows, n, bytes[8];
     double epsilon;
     int64_t streaming;
-  } given = {rows, n, {}, problem.epsilon, 0};
-  auto bytes = [&](ref::Dtype type, int64_t count, bool present = true) {
-    return present ? count * static_cast<int64_t>(ref::getSize(type)) : 0;
-  };
-  int64_t sizes[8] = {
-      bytes(problem.x, rows * n),
-      bytes(problem.residual, rows * n, request.residual.has_value()),
-      bytes(problem.weight, n, request.weight.has_value()),
-      bytes(problem.bias, n, request.bias.has_value()),
-      bytes(problem.y, rows * n),
-      bytes(problem.residualOut, rows * n, request.residual.has_value()),
-      bytes(statistic, rows, request.rstd),
-      bytes(statistic, rows, request.mean)};
-  llvm::copy(sizes, given.bytes);
+  } given = {
+      rows,
+      n,
+      {bytes(problem.x, rows * n),
+       bytes(problem.residual, rows * n, request.residual.has_value()),
+       bytes(problem.weight, n, request.weight.has_value()),
+       bytes(problem.bias, n, request.bias.has_value()),
+       bytes(problem.y, rows * n),
+       bytes(problem.residualOut, rows * n, request.residual.has_value()),
+       bytes(statistic, rows, request.rstd),
+       bytes(statistic, rows, request.mean)},
+      problem.epsilon,
+      0};
   auto draw = [&](ref::Dtype type, int64_t count) {
     return oracle::makeRow(type, count, oracle::RowKind::Normal, ++seed);
   };
@@ -195,7 +179,7 @@ void EmulatedTest::check(const KernelRequest &request, int64_t n,
     std::string input(reinterpret_cast<char *>(&given), sizeof(given));
     const Bytes *operands[] = {&x, &residual, &weight, &bias};
     for (int i = 0; i < 4; ++i)
-      if (sizes[i])
+      if (given.bytes[i])
         input.append(operands[i]->begin(), operands[i]->end());
     write("input", input);
     write("output", ""); // redirection does not truncate
@@ -205,7 +189,7 @@ void EmulatedTest::check(const KernelRequest &request, int64_t n,
     StringRef got = (*output)->getBuffer();
     const char *names[] = {"y", "residual_out", "rstd", "mean"};
     for (int i = 0; i < 4; ++i) {
-      int64_t size = sizes[4 + i];
+      int64_t size = given.bytes[4 + i];
       ASSERT_GE(static_cast<int64_t>(got.size()), size);
       EXPECT_TRUE(size == 0 ||
                   Bytes(got.begin(), got.begin() + size) == want[i])

@@ -245,11 +245,7 @@ TEST_P(InvariancesTest, Determinism) {
         auto module = buildModule(&context, request, cache->getTarget(),
                                   "kernel", getRegimes(request));
         EXPECT_TRUE(succeeded(lowerToLLVMDialect(*module, cache->getTarget())));
-        llvm::LLVMContext llvmContext;
-        auto code = llvm::cantFail(
-            translateToLLVMIR(*module, cache->getTarget(), llvmContext));
-        auto bytes = llvm::cantFail(
-            emitMachineCode(*code, cache->getTarget(), MachineOutput::Object));
+        auto bytes = llvm::cantFail(emitObject(*module, cache->getTarget()));
         return std::string(bytes.begin(), bytes.end());
       };
       EXPECT_EQ(compile(), compile());

@@ -73,6 +73,32 @@ ref::Dtype norm::test::toReference(ElementKind kind) {
   llvm_unreachable("all elements are handled");
 }
 
+ref::Problem norm::test::makeProblem(const KernelRequest &request, int64_t n,
+                                     double epsilon) {
+  ref::Problem problem;
+  problem.op =
+      request.op == NormKind::RMSNorm ? ref::Op::RMSNorm : ref::Op::LayerNorm;
+  problem.x = toReference(request.x);
+  problem.y = toReference(request.y);
+  if (request.weight)
+    problem.weight = toReference(*request.weight);
+  if (request.bias)
+    problem.bias = toReference(*request.bias);
+  if (request.residual)
+    problem.residual = problem.residualOut = toReference(*request.residual);
+  problem.n = n;
+  problem.k = request.partialSize.value_or(0);
+  problem.epsilon = request.epsilon.value_or(epsilon);
+  problem.epsPlacement = request.epsPlacement == EpsPlacement::Inside
+                             ? ref::EpsPlacement::Inside
+                             : ref::EpsPlacement::Outside;
+  problem.weightOffset = static_cast<int>(request.weightOffset);
+  problem.cast = request.cast == mlir::norm::Cast::None
+                     ? ref::Cast::None
+                     : ref::Cast::BeforeWeight;
+  return problem;
+}
+
 std::optional<CPUTarget> norm::test::findTarget(const char *level) {
   auto target = resolveCPUTarget(level), host = resolveCPUTarget("host");
   if (!target || !host) {
@@ -411,27 +437,7 @@ void Call::run(normc_kernel kernel, bool inParts) {
 
 void Call::check(bool judge) {
   const KernelRequest &request = c.request;
-  ref::Problem problem;
-  problem.op =
-      request.op == NormKind::RMSNorm ? ref::Op::RMSNorm : ref::Op::LayerNorm;
-  problem.x = toReference(request.x);
-  problem.y = toReference(request.y);
-  if (request.weight)
-    problem.weight = toReference(*request.weight);
-  if (request.bias)
-    problem.bias = toReference(*request.bias);
-  if (request.residual)
-    problem.residual = problem.residualOut = toReference(*request.residual);
-  problem.n = c.n;
-  problem.k = request.partialSize.value_or(0);
-  problem.epsilon = request.epsilon.value_or(c.epsilon);
-  problem.epsPlacement = request.epsPlacement == EpsPlacement::Inside
-                             ? ref::EpsPlacement::Inside
-                             : ref::EpsPlacement::Outside;
-  problem.weightOffset = static_cast<int>(request.weightOffset);
-  problem.cast = request.cast == mlir::norm::Cast::None
-                     ? ref::Cast::None
-                     : ref::Cast::BeforeWeight;
+  ref::Problem problem = makeProblem(request, c.n, c.epsilon);
   ref::Tolerance tolerance;
   if (c.values == Values::EveryLane || c.values == Values::OnePath ||
       c.values == Values::FirstRoundLarge)

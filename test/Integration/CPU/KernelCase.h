@@ -103,6 +103,11 @@ std::optional<mlir::norm::CPUTarget> findTarget(const char *level);
 reference::Dtype toReference(mlir::norm::ElementKind kind);
 oracle::Level toOracle(mlir::norm::CPULevel level);
 
+/// What a kernel for `request` computes of rows of `n` elements; `epsilon`
+/// where the request has none.
+reference::Problem makeProblem(const mlir::norm::KernelRequest &request,
+                               int64_t n, double epsilon);
+
 } // namespace norm::test
 
 #endif // NORM_TEST_INTEGRATION_CPU_KERNELCASE_H

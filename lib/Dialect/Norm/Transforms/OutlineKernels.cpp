@@ -249,6 +249,11 @@ private:
 };
 } // namespace
 
+bool mlir::norm::hasNorm(Operation *op) {
+  return op->walk([](NormOpInterface) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 void mlir::norm::requireContiguousRows(func::FuncOp function, unsigned index) {
   StringRef name = bufferization::BufferizationDialect::kBufferLayoutAttrName;
   auto type = dyn_cast<RankedTensorType>(function.getArgumentTypes()[index]);
@@ -413,24 +418,18 @@ struct NormOutlineKernelsPass
       if (function->hasAttr(NormDialect::kKernelAttr))
         for (unsigned i = 0; i < function.getNumArguments(); ++i)
           requireContiguousRows(function, i);
-    auto collect = [&] {
-      SmallVector<NormOpInterface> ops;
-      getOperation().walk([&](NormOpInterface op) {
-        auto function = op->getParentOfType<FunctionOpInterface>();
-        if (!function || !function->hasAttr(NormDialect::kKernelAttr))
-          ops.push_back(op);
-      });
-      return ops;
-    };
     IRRewriter rewriter(&getContext());
     // What nobody uses needs no kernel.
-    llvm::SmallSetVector<FunctionOpInterface, 4> functions;
-    for (NormOpInterface op : collect())
-      if (auto function = op->getParentOfType<FunctionOpInterface>())
-        functions.insert(function);
-    for (FunctionOpInterface function : functions)
-      (void)runRegionDCE(rewriter, function->getRegions());
-    SmallVector<NormOpInterface> ops = collect();
+    getOperation().walk([&](FunctionOpInterface function) {
+      if (!function->hasAttr(NormDialect::kKernelAttr) && hasNorm(function))
+        (void)runRegionDCE(rewriter, function->getRegions());
+    });
+    SmallVector<NormOpInterface> ops;
+    getOperation().walk([&](NormOpInterface op) {
+      auto function = op->getParentOfType<FunctionOpInterface>();
+      if (!function || !function->hasAttr(NormDialect::kKernelAttr))
+        ops.push_back(op);
+    });
     SymbolTable symbols(getOperation());
     for (NormOpInterface op : ops) {
       if (isa<MemRefType>(op.getX().getType()))

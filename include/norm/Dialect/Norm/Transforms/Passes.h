@@ -27,6 +27,9 @@ namespace mlir::norm {
 #define GEN_PASS_REGISTRATION
 #include "norm/Dialect/Norm/Transforms/Passes.h.inc"
 
+/// Whether there is a norm operation in `op`.
+bool hasNorm(Operation *op);
+
 /// Demands of the tensor argument `index`, unless it says otherwise, that the
 /// elements of a row are contiguous. Bufferization would take any stride
 /// between them, which no kernel can have without a copy in front of it.
