@@ -73,7 +73,17 @@ public:
     LLVM::CondBrOp::create(b, loc, more, run, done);
 
     b.setInsertionPointToStart(run);
-    Value outer = LLVM::UDivOp::create(b, loc, row, inner);
+    // A matrix has inner = rows: its call divides nothing.
+    Block *divide = entry.addBlock(), *split = entry.addBlock();
+    Value outer = split->addArgument(i64, loc);
+    Value inFirst =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, row, inner);
+    LLVM::CondBrOp::create(b, loc, inFirst, split, ValueRange{constant(0)},
+                           divide, ValueRange());
+    b.setInsertionPointToStart(divide);
+    Value quotient = LLVM::UDivOp::create(b, loc, row, inner);
+    LLVM::BrOp::create(b, loc, ValueRange{quotient}, split);
+    b.setInsertionPointToStart(split);
     Value position = subtract(row, multiply(outer, inner));
     Value length = LLVM::SMinOp::create(b, loc, subtract(inner, position),
                                         subtract(end, row));

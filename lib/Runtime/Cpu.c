@@ -131,6 +131,8 @@ int64_t normc_llc_bytes(void) {
 #endif
   if (!bytes)
     bytes = NORMC_DEFAULT_LLC_BYTES;
+  if (bytes > NORMC_MAX_LLC_BYTES)
+    bytes = NORMC_MAX_LLC_BYTES;
   __atomic_store_n(&foundLlcBytes, bytes, __ATOMIC_RELAXED);
   return bytes;
 }

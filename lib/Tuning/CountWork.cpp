@@ -143,6 +143,11 @@ LogicalResult WorkCounter::evaluate(Operation &op) {
     values[dim] = *extent;
     return success();
   }
+  // Operands are taken as aligned to lines.
+  if (auto pointer = dyn_cast<memref::ExtractAlignedPointerAsIndexOp>(op))
+    values[pointer] = 0;
+  if (auto metadata = dyn_cast<memref::ExtractStridedMetadataOp>(op))
+    values[metadata.getOffset()] = 0;
   if (auto mask = dyn_cast<vector::CreateMaskOp>(op)) {
     FailureOr<int64_t> length = require(&op, mask.getOperands().front());
     if (failed(length))

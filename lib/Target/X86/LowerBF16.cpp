@@ -14,6 +14,7 @@
 
 #include "KernelLevel.h"
 #include "Lanes.h"
+#include "RoundBF16.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -40,23 +41,28 @@ namespace {
 class BF16Lowering {
 public:
   BF16Lowering(func::FuncOp function, bool hasInstructions)
-      : function(function), b(function.getContext()),
+      : function(function), b(function.getContext()), rounding(function),
         hasInstructions(hasInstructions) {}
 
   void run(bool dot) {
     if (dot)
       forEach<math::FmaOp, arith::AddFOp>([&](Operation *op) { formDot(op); });
     eraseDead();
-    forEach<arith::ExtFOp>([&](arith::ExtFOp op) { widen(op); });
+    // Before planes are widened: what they widen tells what NaNs they have.
     if (hasInstructions) {
       forEach<vector::InterleaveOp>(
           [&](vector::InterleaveOp op) { convertPlanes(op); });
     } else {
+      if (rounds())
+        rounding.cleanScalars();
       forEach<vector::InterleaveOp>(
           [&](vector::InterleaveOp op) { narrowPlanes(op); });
-      eraseDead();
-      forEach<arith::TruncFOp>([&](arith::TruncFOp op) { narrow(op); });
+      forEach<arith::TruncFOp>([&](arith::TruncFOp op) {
+        if (!op->use_empty())
+          narrow(op);
+      });
     }
+    forEach<arith::ExtFOp>([&](arith::ExtFOp op) { widen(op); });
     eraseDead();
   }
 
@@ -76,6 +82,14 @@ private:
       else
         body(op);
     }
+  }
+
+  bool rounds() {
+    return function
+        .walk([](arith::TruncFOp op) {
+          return WalkResult(success(!isBF16(op.getType())));
+        })
+        .wasInterrupted();
   }
 
   void eraseDead() {
@@ -171,24 +185,7 @@ private:
     b.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), bits);
   }
 
-  /// The f32 bits of `value` rounded to nearest even at bit 16: half of the
-  /// last place that stays is added, one less where it is even. NaNs are
-  /// quieted; the lower half is left over.
-  Value round(Value value) {
-    Type i32 = withElement(value.getType(), b.getI32Type());
-    Value bits = arith::BitcastOp::create(b, loc, i32, value);
-    Value odd = arith::AndIOp::create(
-        b, loc, arith::ShRUIOp::create(b, loc, bits, splat(i32, 16)),
-        splat(i32, 1));
-    Value rounded = arith::AddIOp::create(b, loc, bits, splat(i32, 0x7fff));
-    rounded = arith::AddIOp::create(b, loc, rounded, odd);
-    Value quiet = arith::OrIOp::create(b, loc, bits, splat(i32, 0x400000));
-    Value isNaN =
-        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
-    return arith::SelectOp::create(b, loc, isNaN, quiet, rounded);
-  }
-
-  /// Two rounded planes, side by side in 32-bit lanes.
+  /// Two rounded planes, side by side.
   void narrowPlanes(vector::InterleaveOp op) {
     auto even = op.getLhs().getDefiningOp<arith::TruncFOp>();
     auto odd = op.getRhs().getDefiningOp<arith::TruncFOp>();
@@ -196,12 +193,7 @@ private:
         !getElementTypeOrSelf(even.getIn().getType()).isF32() ||
         !getElementTypeOrSelf(odd.getIn().getType()).isF32())
       return;
-    Value low = round(even.getIn()), high = round(odd.getIn());
-    Type i32 = low.getType();
-    low = arith::ShRUIOp::create(b, loc, low, splat(i32, 16));
-    high = arith::AndIOp::create(b, loc, high, splat(i32, -65536));
-    Value both = arith::OrIOp::create(b, loc, low, high);
-    b.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(), both);
+    b.replaceOp(op, rounding.roundPlanes(b, loc, even.getIn(), odd.getIn()));
   }
 
   /// One conversion of both planes, side by side, and one permutation. (LLVM
@@ -229,19 +221,14 @@ private:
   }
 
   void narrow(arith::TruncFOp op) {
-    if (!isBF16(op.getType()) ||
-        !getElementTypeOrSelf(op.getIn().getType()).isF32())
-      return;
-    Value rounded = round(op.getIn());
-    rounded =
-        arith::ShRUIOp::create(b, loc, rounded, splat(rounded.getType(), 16));
-    rounded = arith::TruncIOp::create(
-        b, loc, withElement(op.getType(), b.getI16Type()), rounded);
-    b.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), rounded);
+    if (isBF16(op.getType()) &&
+        getElementTypeOrSelf(op.getIn().getType()).isF32())
+      b.replaceOp(op, rounding.round(b, loc, op.getIn()));
   }
 
   func::FuncOp function;
   IRRewriter b;
+  BF16Rounding rounding;
   bool hasInstructions;
   Location loc = UnknownLoc::get(function.getContext());
 };

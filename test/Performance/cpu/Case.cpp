@@ -29,8 +29,8 @@ Expected<Case> Case::parse(const json::Value &value) {
   std::string op, x, weight, schedule;
   bool residual = false;
   bool ok = map && map.map("op", op) && map.map("x", x) &&
-            map.map("rows", result.rows) && map.map("n", result.n) &&
-            map.map("target", result.target) &&
+            map.map("n", result.n) && map.map("target", result.target) &&
+            map.mapOptional("rows", result.rows) &&
             map.mapOptional("weight", weight) &&
             map.mapOptional("residual", residual) &&
             map.mapOptional("threads", result.threads) &&
@@ -45,9 +45,9 @@ Expected<Case> Case::parse(const json::Value &value) {
                              weightKind = weight.empty()
                                               ? kind
                                               : parseElementKind(weight);
-  if (!kind || !weightKind || result.rows < 1 || result.n < 1 ||
-      result.threads < 1 || result.threads > 2 ||
-      (op != "rmsnorm" && op != "layernorm"))
+  if (!kind || !weightKind || result.rows < 1 ||
+      (result.n < 1 && result.n != -1) || result.threads < 1 ||
+      result.threads > 2 || (op != "rmsnorm" && op != "layernorm"))
     return createStringError("no such case: " + Twine(op) + ", " + x + ", " +
                              weight + ", " + Twine(result.rows) + " x " +
                              Twine(result.n) + ", " + Twine(result.threads) +
@@ -60,7 +60,7 @@ Expected<Case> Case::parse(const json::Value &value) {
     request.bias = *weightKind;
   if (residual)
     request.residual = *kind;
-  request.n = result.n;
+  request.n = result.n == -1 ? ShapedType::kDynamic : result.n;
   request.schedule = schedule;
   return result;
 }

@@ -21,10 +21,11 @@
 /// {"op": "rmsnorm", "x": "bf16", "weight": "f32", "residual": false,
 ///  "rows": 16, "n": 4096, "threads": 1, "cold": false, "misaligned": false,
 ///  "target": "host", "schedule": "…", "candidates": ["normc", …]}
-/// All but op, x, rows, n and target may be left out.
+/// All but op, x, n and target may be left out, and rows where nothing is
+/// measured; n may be -1 there: any.
 struct Case {
   mlir::norm::KernelRequest request; ///< rows dynamic, epsilon an argument
-  int64_t rows = 0, n = 0, threads = 1;
+  int64_t rows = 1, n = 0, threads = 1;
   bool cold = false;       ///< buffers of twice the last-level cache in turn
   bool misaligned = false; ///< x, residual, y, residual_out by one element
   std::string target;

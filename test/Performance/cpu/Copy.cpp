@@ -63,12 +63,12 @@ AVX2 static void copyPast(char *to, const char *from, size_t bytes) {
 }
 
 const CopyVariant copyVariants[] = {
-    {"memcpy", copyByLibrary, false},
-    {"32-byte", copyBy32, false},
-    {"64-byte", copyBy64, true},
-    {"non-temporal", copyPast<0>, false},
-    {"non-temporal, prefetched", copyPast<16384>, false},
-    {nullptr, nullptr, false}};
+    {"memcpy", copyByLibrary, false, false},
+    {"32-byte", copyBy32, false, false},
+    {"64-byte", copyBy64, true, false},
+    {"non-temporal", copyPast<0>, false, true},
+    {"non-temporal, prefetched", copyPast<16384>, false, true},
+    {nullptr, nullptr, false, false}};
 
 using handwritten::Type;
 

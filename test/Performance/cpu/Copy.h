@@ -20,6 +20,7 @@ struct CopyVariant {
   const char *name;
   void (*copy)(char *to, const char *from, size_t bytes);
   bool wantsAVX512;
+  bool pastCache; ///< evicts what others left there
 };
 
 /// Plain, and past the cache with and without prefetches; ends with null.

@@ -41,34 +41,30 @@ static std::string hashFunction(StringRef assembly, StringRef name) {
   return toHex(ArrayRef<uint8_t>(result).take_front(8), /*LowerCase=*/true);
 }
 
-static Expected<std::unique_ptr<Kernel>> compile(const KernelRequest &request,
-                                                 StringRef targetName) {
+static constexpr Regime regimes[] = {Regime::Cached, Regime::Streaming};
+
+Expected<KernelText> getText(const KernelRequest &request,
+                             StringRef targetName) {
   Expected<CPUTarget> target = resolveCPUTarget(targetName);
   if (!target)
     return target.takeError();
-  if (Error error = verifyRunsHere(*target))
-    return std::move(error);
   mlir::DialectRegistry registry;
   registerForCompilation(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   std::string name = getKernelName(request, target->level);
-  Regime regimes[] = {Regime::Cached, Regime::Streaming};
-  mlir::OwningOpRef<mlir::ModuleOp> module =
-      buildModule(&context, request, *target, name, regimes);
-  std::string schedules[2];
+  KernelText text;
   for (Regime regime : regimes) {
     mlir::OwningOpRef<mlir::ModuleOp> one =
         buildModule(&context, request, *target, name, regime);
     Expected<KernelChoice> choice = selectSchedule(*one, *target);
     if (!choice)
       return choice.takeError();
-    schedules[regime == Regime::Streaming] = choice->schedule;
+    text.schedule[regime == Regime::Streaming] = choice->schedule;
   }
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      buildModule(&context, request, *target, name, regimes);
   if (failed(lowerToLLVMDialect(*module, *target)))
     return createStringError("the kernel could not be lowered");
-  Expected<SmallVector<char, 0>> object = emitObject(*module, *target);
-  if (!object)
-    return object.takeError();
   LLVMContext llvmContext;
   auto code = translateToLLVMIR(*module, *target, llvmContext);
   if (!code)
@@ -77,22 +73,63 @@ static Expected<std::unique_ptr<Kernel>> compile(const KernelRequest &request,
       emitMachineCode(**code, *target, MachineOutput::Assembly);
   if (!assembly)
     return assembly.takeError();
-  Expected<LoadedKernels> loaded = LoadedKernels::load(*object);
+  StringRef all(assembly->data(), assembly->size());
+  for (Regime regime : regimes)
+    text.hash[regime == Regime::Streaming] =
+        hashFunction(all, getInstanceName(name, regime));
+  return text;
+}
+
+static Expected<CPUTarget> resolveTargetOfThisMachine(StringRef name) {
+  Expected<CPUTarget> target = resolveCPUTarget(name);
+  if (target)
+    if (Error error = verifyRunsHere(*target))
+      return std::move(error);
+  return target;
+}
+
+Expected<Times> timeCompilation(const KernelRequest &request,
+                                StringRef targetName) {
+  Expected<CPUTarget> target = resolveTargetOfThisMachine(targetName);
+  if (!target)
+    return target.takeError();
+  std::string name = getKernelName(request, target->level);
+  Error error = Error::success();
+  auto compile = [&] {
+    // Looking a symbol up is what links.
+    Expected<LoadedKernels> loaded =
+        compileAndLoad(request, *target, name, regimes);
+    Expected<normc_kernel> kernel =
+        loaded ? loaded->lookup(name) : loaded.takeError();
+    if (!kernel)
+      error = joinErrors(std::move(error), kernel.takeError());
+  };
+  compile();
+  Times times = measureAlone(compile, 9);
+  if (error)
+    return std::move(error);
+  return times;
+}
+
+static Expected<std::unique_ptr<Kernel>> compile(const KernelRequest &request,
+                                                 StringRef targetName) {
+  Expected<CPUTarget> target = resolveTargetOfThisMachine(targetName);
+  if (!target)
+    return target.takeError();
+  std::string name = getKernelName(request, target->level);
+  Expected<KernelText> text = getText(request, targetName);
+  if (!text)
+    return text.takeError();
+  Expected<LoadedKernels> loaded =
+      compileAndLoad(request, *target, name, regimes);
   if (!loaded)
     return loaded.takeError();
   Expected<normc_kernel_info> info =
       makeKernelInfo(request, *loaded, name, regimes);
   if (!info)
     return info.takeError();
-  auto kernel = std::make_unique<Kernel>(
-      Kernel{std::move(*loaded), *info, target->level, {}, {}});
-  StringRef text(assembly->data(), assembly->size());
-  for (Regime regime : regimes) {
-    bool streaming = regime == Regime::Streaming;
-    kernel->hash[streaming] = hashFunction(text, getInstanceName(name, regime));
-    kernel->schedule[streaming] = schedules[streaming];
-  }
-  return kernel;
+  return std::make_unique<Kernel>(
+      Kernel{std::move(*loaded), *info, std::move(*text)});
 }
 
 Expected<Kernel &> KernelCache::get(const KernelRequest &request,

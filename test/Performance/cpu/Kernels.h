@@ -13,18 +13,31 @@
 #ifndef NORM_TEST_PERFORMANCE_KERNELS_H
 #define NORM_TEST_PERFORMANCE_KERNELS_H
 
+#include "Measure.h"
 #include "norm/Codegen/Compile.h"
 #include "llvm/ADT/StringMap.h"
 
-struct Kernel {
-  mlir::norm::LoadedKernels code;
-  normc_kernel_info info;
-  mlir::norm::CPULevel level;
+/// What tells whether a kernel is still the one that was measured.
+struct KernelText {
   /// Of the instances' instructions and labels, by regime.
   std::string hash[2];
   /// The schedules that were obeyed, by regime.
   std::string schedule[2];
 };
+
+struct Kernel {
+  mlir::norm::LoadedKernels code;
+  normc_kernel_info info;
+  KernelText text;
+};
+
+/// Hashes without running anything: any target that LLVM has will do.
+llvm::Expected<KernelText> getText(const mlir::norm::KernelRequest &request,
+                                   llvm::StringRef target);
+
+/// Times from request to loaded code, both instances, in a warm process.
+llvm::Expected<Times> timeCompilation(const mlir::norm::KernelRequest &request,
+                                      llvm::StringRef target);
 
 /// Compiles what a library would have: both instances for any number of rows.
 class KernelCache {

@@ -13,8 +13,10 @@
 #include "Measure.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <sched.h>
 
 using namespace llvm;
@@ -26,6 +28,27 @@ static constexpr size_t fewestSamples = 7, mostSamples = 101;
 
 static double seconds(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+json::Value toJSON(const Times &times) {
+  return json::Array{times.median, times.low, times.high,
+                     static_cast<int64_t>(times.samples)};
+}
+
+static Times summarize(SmallVectorImpl<double> &values) {
+  llvm::sort(values);
+  size_t n = values.size();
+  return {values[n / 2], values[n / 10], values[n - 1 - n / 10], n};
+}
+
+Times measureAlone(function_ref<void()> call, size_t samples) {
+  SmallVector<double> taken;
+  for (size_t i = 0; i < samples; ++i) {
+    Clock::time_point start = Clock::now();
+    call();
+    taken.push_back(seconds(start) * 1e9);
+  }
+  return summarize(taken);
 }
 
 SmallVector<Times> measure(ArrayRef<Candidate> candidates, size_t sets,
@@ -51,10 +74,12 @@ SmallVector<Times> measure(ArrayRef<Candidate> candidates, size_t sets,
   size_t samples = std::clamp<size_t>(secondsEach * candidates.size() / round,
                                       fewestSamples, mostSamples);
   SmallVector<SmallVector<double>> taken(candidates.size());
-  for (size_t sample = 0; sample < samples; ++sample)
-    for (size_t i = 0; i < candidates.size(); ++i) {
-      // Everyone comes after everyone else in turn.
-      size_t which = (i + sample) % candidates.size();
+  SmallVector<size_t> order = llvm::to_vector(llvm::seq(candidates.size()));
+  std::mt19937 random(1);
+  for (size_t sample = 0; sample < samples; ++sample) {
+    // What ran before leaves the caches as it likes: anyone may be the one.
+    std::shuffle(order.begin(), order.end(), random);
+    for (size_t which : order) {
       const Candidate &candidate = candidates[which];
       if (sets == 1)
         candidate.call(0);
@@ -63,12 +88,10 @@ SmallVector<Times> measure(ArrayRef<Candidate> candidates, size_t sets,
         candidate.call(set());
       taken[which].push_back(seconds(start) / calls[which] * 1e9);
     }
-  SmallVector<Times> times;
-  for (SmallVector<double> &values : taken) {
-    llvm::sort(values);
-    size_t n = values.size();
-    times.push_back({values[n / 2], values[n / 10], values[n - 1 - n / 10], n});
   }
+  SmallVector<Times> times;
+  for (SmallVector<double> &values : taken)
+    times.push_back(summarize(values));
   return times;
 }
 
@@ -80,6 +103,11 @@ static cpu_set_t allowed() {
     return set;
   }();
   return first;
+}
+
+unsigned getCPUCount() {
+  cpu_set_t all = allowed();
+  return CPU_COUNT(&all);
 }
 
 bool pinToCPU(unsigned index) {

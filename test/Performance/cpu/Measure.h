@@ -16,6 +16,7 @@
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/JSON.h"
 #include <atomic>
 #include <functional>
 #include <string>
@@ -33,11 +34,19 @@ struct Times {
   size_t samples;
 };
 
+llvm::json::Value toJSON(const Times &times);
+
 /// Measures for about `seconds` per candidate; `sets` buffer sets are used in
 /// turn. Before each sample a candidate is called once untimed, unless the sets
 /// are many, so that it finds what it leaves in the caches itself.
 llvm::SmallVector<Times> measure(llvm::ArrayRef<Candidate> candidates,
                                  size_t sets, double seconds);
+
+/// Times `call` alone, each call one sample.
+Times measureAlone(llvm::function_ref<void()> call, size_t samples);
+
+/// CPUs that the process may use.
+unsigned getCPUCount();
 
 /// Keeps the calling thread on the given CPU, counted among those that the
 /// process may use. Returns false where there are not as many.

@@ -131,6 +131,7 @@ TEST(CpuLevel, ACacheLargerThan32Bits) {
 
 TEST(CpuLevel, ThisMachine) {
   EXPECT_GE(normc_llc_bytes(), 16 << 10);
+  EXPECT_LE(normc_llc_bytes(), NORMC_MAX_LLC_BYTES);
   EXPECT_EQ(normc_llc_bytes(), normc_llc_bytes());
   normc_level here = normc_cpu_level(nullptr);
   EXPECT_EQ(normc_cpu_level(""), here);

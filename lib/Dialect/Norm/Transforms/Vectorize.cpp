@@ -14,8 +14,10 @@
 
 #include "SweepEmitter.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "norm/Dialect/Norm/IR/NormOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 
 namespace mlir::norm {
@@ -39,9 +41,12 @@ public:
         round(piece * emitter.getPiecesPerRound()),
         block(round * roundsPerBlock), unrolled(unrolled) {}
 
-  SmallVector<Value> emit(OpFoldResult length) {
+  /// With `lead`, an output's pieces start after so many elements.
+  SmallVector<Value> emit(OpFoldResult length, Value lead) {
     SweepState state = emitter.start();
-    if (auto n = getConstantIntValue(length))
+    if (lead)
+      emitPieces(state, lead, getValueOrCreateConstantIndexOp(b, loc, length));
+    else if (auto n = getConstantIntValue(length))
       emitStatic(state, *n);
     else
       emitDynamic(state, cast<Value>(length));
@@ -169,23 +174,36 @@ private:
 
   Value minus(Value a, Value c) { return arith::SubIOp::create(b, loc, a, c); }
 
+  /// Elements [from, to) of an output: whole pieces and a masked one.
+  void emitRest(SweepState &state, Value from, Value to) {
+    Value whole =
+        arith::AddIOp::create(b, loc, from, roundDown(minus(to, from), piece));
+    loop(state, from, whole, piece, false,
+         [&](SweepState &inner, Value position) {
+           emitter.emitPiece(inner, 0, position);
+         });
+    ifAny(state, whole, to, false, [&](SweepState &inner) {
+      emitter.emitPiece(inner, 0, whole, minus(to, whole));
+    });
+  }
+
+  /// An output of `n` elements, whole rounds from `lead` on.
+  void emitPieces(SweepState &state, Value lead, Value n) {
+    if (getConstantIntValue(lead) != 0)
+      ifAny(state, index(0), lead, false,
+            [&](SweepState &inner) { emitRest(inner, index(0), lead); });
+    Value rounds =
+        arith::AddIOp::create(b, loc, lead, roundDown(minus(n, lead), round));
+    loop(state, lead, rounds, round, false,
+         [&](SweepState &inner, Value position) {
+           emitRound(inner, position, round);
+         });
+    emitRest(state, rounds, n);
+  }
+
   void emitDynamic(SweepState &state, Value n) {
-    if (!emitter.hasReductions()) {
-      // Whole rounds, whole pieces, and a masked piece.
-      Value rounds = roundDown(n, round), whole = roundDown(n, piece);
-      loop(state, index(0), rounds, round, false,
-           [&](SweepState &inner, Value position) {
-             emitRound(inner, position, round);
-           });
-      loop(state, rounds, whole, piece, false,
-           [&](SweepState &inner, Value position) {
-             emitter.emitPiece(inner, 0, position);
-           });
-      ifAny(state, whole, n, false, [&](SweepState &inner) {
-        emitter.emitPiece(inner, 0, whole, minus(n, whole));
-      });
-      return;
-    }
+    if (!emitter.hasReductions())
+      return emitPieces(state, index(0), n);
     loop(state, index(0), n, block, /*carryLanes=*/false,
          [&](SweepState &outer, Value start) {
            emitter.clearLanes(outer);
@@ -250,8 +268,6 @@ struct NormVectorizePass
              << "cannot obey " << schedule << ": schedule field '" << field
              << "' must be " << accepted;
     };
-    if (schedule.getWeight() != WeightHold::Reload)
-      return refuse("weight", "reload");
     if (schedule.getOverlap() != Overlap::None)
       return refuse("overlap", "none");
     return success();
@@ -287,9 +303,34 @@ struct NormVectorizePass
       return op->emitOpError("cannot hold a row of unknown size in registers: "
                              "schedule field 'hold' must be cache");
     SmallVector<Value> results =
-        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled).emit(length);
+        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled)
+            .emit(length, createLead(rewriter, op, schedule));
     rewriter.replaceOp(op, results);
     return success();
+  }
+
+  /// For an output that goes past the cache: its elements before the first
+  /// whole line. Rows that are unrolled are aligned by whoever calls.
+  static Value createLead(OpBuilder &b, linalg::GenericOp op,
+                          Attribute schedule) {
+    auto cpu = dyn_cast<CPUScheduleAttr>(schedule);
+    if (!cpu || cpu.getStore() != StoreKind::NonTemporal ||
+        cpu.getHold() == Hold::Registers)
+      return {};
+    Value row;
+    for (OpOperand &init : op.getDpsInitsMutable()) {
+      if (op.getMatchingIndexingMap(&init).getNumResults() != 1)
+        return {}; // a reduction, whose order is the tree's
+      row = row ? row : init.get();
+    }
+    auto type = cast<RankedTensorType>(row.getType());
+    auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic,
+                                         ShapedType::kDynamic);
+    Value memory = bufferization::ToBufferOp::create(
+        b, op.getLoc(),
+        MemRefType::get(type.getShape(), type.getElementType(), layout), row,
+        /*read_only=*/true);
+    return StreamLeadOp::create(b, op.getLoc(), memory);
   }
 
   static LogicalResult shapeForCPU(SweepEmitter &emitter, TreeAttr tree,

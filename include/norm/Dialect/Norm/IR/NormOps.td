@@ -158,4 +158,23 @@ def Norm_LayerNormOp : Norm_Op<"layernorm"> {
   let extraClassDeclaration = commonDeclarations;
 }
 
+def Norm_StreamLeadOp : Op<Norm_Dialect, "stream_lead", [Pure]> {
+  let summary = "elements of a row before its first whole cache line";
+  let description = [{
+    How many elements of a row lie before the first multiple of 64 in memory,
+    all of them where the row ends before it. Between norm-vectorize, which
+    starts the pieces of a streamed output there, and norm-pipeline-rows, which
+    stores them past the cache.
+
+    Example:
+
+    ```mlir
+    %lead = norm.stream_lead %row : memref<4097xf32, strided<[?], offset: ?>>
+    ```
+  }];
+  let arguments = (ins AnyStridedMemRefOfRank<1>:$row);
+  let results = (outs Index:$lead);
+  let assemblyFormat = "$row attr-dict `:` type($row)";
+}
+
 #endif // NORM_DIALECT_NORM_IR_NORMOPS_TD

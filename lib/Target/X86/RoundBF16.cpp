@@ -1,0 +1,207 @@
+//===- RoundBF16.cpp ------------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Adds half of the last place that stays, 0x8000, and looks at the lower half
+// of the sum: it is zero for a tie alone, whose last place is then cleared. Two
+// planes share this in 16-bit lanes, eight instructions for both.
+//
+// A NaN must not carry out of its payload. That of a bf16 ends in 16 zeros, and
+// so does one that arithmetic makes of it or of nothing; where only such come
+// in, nothing is selected.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RoundBF16.h"
+#include "Lanes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::norm;
+
+static Value splat(OpBuilder &b, Location loc, Type type, int64_t number) {
+  return createSplat(b, loc, type,
+                     b.getIntegerAttr(getElementTypeOrSelf(type), number));
+}
+
+//===----------------------------------------------------------------------===//
+// NaNs
+//===----------------------------------------------------------------------===//
+
+/// A scalar of a float type that comes from outside.
+static bool isOutside(Value value) {
+  if (!isa<FloatType>(value.getType()))
+    return false;
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  auto load = value.getDefiningOp<memref::LoadOp>();
+  return load && load.getIndices().empty();
+}
+
+void BF16Rounding::cleanScalars() {
+  SmallVector<Value> scalars;
+  for (BlockArgument argument : function.getArguments())
+    if (isOutside(argument))
+      scalars.push_back(argument);
+  function.walk([&](memref::LoadOp load) {
+    if (isOutside(load.getResult()))
+      scalars.push_back(load.getResult());
+  });
+  for (Value scalar : scalars) {
+    OpBuilder b(function.getContext());
+    b.setInsertionPointAfterValue(scalar);
+    Location loc = scalar.getLoc();
+    auto type = cast<FloatType>(scalar.getType());
+    auto nan = FloatAttr::get(type, APFloat::getQNaN(type.getFloatSemantics()));
+    Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO,
+                                        scalar, scalar);
+    Value canonical = arith::ConstantOp::create(b, loc, nan);
+    auto select = arith::SelectOp::create(b, loc, isNaN, canonical, scalar);
+    llvm::SmallPtrSet<Operation *, 2> own{isNaN.getDefiningOp(), select};
+    scalar.replaceAllUsesExcept(select, own);
+    clean.insert(select);
+  }
+}
+
+/// Pushes the values whose NaNs `op` may hand on. Returns false where it may
+/// make others.
+static bool pushSources(Operation *op, Value value,
+                        SmallVectorImpl<Value> &sources) {
+  unsigned number = cast<OpResult>(value).getResultNumber();
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case([&](arith::ExtFOp extension) {
+        // A bf16 ends there. f16 has more bits of payload.
+        if (!getElementTypeOrSelf(extension.getIn().getType()).isBF16())
+          sources.push_back(extension.getIn());
+        return true;
+      })
+      .Case([&](arith::ConstantOp constant) {
+        auto number = dyn_cast<FloatAttr>(constant.getValue());
+        if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+            dense && dense.isSplat())
+          number = dense.getSplatValue<FloatAttr>();
+        return number && !number.getValue().isNaN();
+      })
+      .Case([&](arith::SelectOp select) {
+        llvm::append_values(sources, select.getTrueValue(),
+                            select.getFalseValue());
+        return true;
+      })
+      .Case([&](scf::ForOp loop) {
+        llvm::append_values(
+            sources, loop.getInitArgs()[number],
+            loop.getBody()->getTerminator()->getOperand(number));
+        return true;
+      })
+      .Case([&](scf::IfOp branch) {
+        llvm::append_values(sources, branch.thenYield().getOperand(number),
+                            branch.elseYield().getOperand(number));
+        return true;
+      })
+      .Case<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
+            arith::NegFOp, arith::TruncFOp, math::FmaOp, math::AbsFOp,
+            math::SqrtOp, vector::BroadcastOp, vector::ExtractOp,
+            vector::InsertOp, vector::FromElementsOp, vector::ShuffleOp,
+            vector::ExtractStridedSliceOp, vector::InsertStridedSliceOp>(
+          [&](Operation *handsOn) {
+            for (Value operand : handsOn->getOperands())
+              if (isa<FloatType>(getElementTypeOrSelf(operand.getType())))
+                sources.push_back(operand);
+            return true;
+          })
+      .Default([](Operation *) { return false; });
+}
+
+/// Whether a NaN in `value` ends in 16 zeros.
+bool BF16Rounding::cannotCarry(Value root) {
+  llvm::SmallPtrSet<Value, 32> seen;
+  SmallVector<Value> open{root};
+  while (!open.empty()) {
+    Value value = open.pop_back_val();
+    if (clean.contains(value) || !seen.insert(value).second)
+      continue;
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+      if (!loop || argument == loop.getInductionVar())
+        return false;
+      open.push_back(loop.getTiedLoopInit(argument)->get());
+      open.push_back(loop.getTiedLoopYieldedValue(argument)->get());
+      continue;
+    }
+    if (!pushSources(value.getDefiningOp(), value, open))
+      return false;
+  }
+  // What was assumed of loops holds as well.
+  clean.insert(seen.begin(), seen.end());
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Rounding
+//===----------------------------------------------------------------------===//
+
+/// The bits of `value` + 0x8000; those of a NaN are only quieted.
+Value BF16Rounding::addHalf(OpBuilder &b, Location loc, Value value) {
+  Type i32 = withElement(value.getType(), b.getI32Type());
+  Value bits = arith::BitcastOp::create(b, loc, i32, value);
+  Value sum = arith::AddIOp::create(b, loc, bits, splat(b, loc, i32, 0x8000));
+  if (cannotCarry(value))
+    return sum;
+  Value quiet =
+      arith::OrIOp::create(b, loc, bits, splat(b, loc, i32, 0x400000));
+  Value isNaN =
+      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+  return arith::SelectOp::create(b, loc, isNaN, quiet, sum);
+}
+
+Value BF16Rounding::round(OpBuilder &b, Location loc, Value value) {
+  Value sum = addHalf(b, loc, value);
+  Type i32 = sum.getType(), i16 = withElement(i32, b.getI16Type());
+  Value lower = arith::TruncIOp::create(b, loc, i16, sum);
+  Value upper = arith::TruncIOp::create(
+      b, loc, i16, arith::ShRUIOp::create(b, loc, sum, splat(b, loc, i32, 16)));
+  Value isTie = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lower,
+                                      splat(b, loc, i16, 0));
+  Value even = arith::AndIOp::create(b, loc, upper, splat(b, loc, i16, -2));
+  Value rounded = arith::SelectOp::create(b, loc, isTie, even, upper);
+  return arith::BitcastOp::create(b, loc, withElement(i32, b.getBF16Type()),
+                                  rounded);
+}
+
+Value BF16Rounding::roundPlanes(OpBuilder &b, Location loc, Value even,
+                                Value odd) {
+  Value evenSum = addHalf(b, loc, even), oddSum = addHalf(b, loc, odd);
+  auto i32 = cast<VectorType>(evenSum.getType());
+  int64_t lanes = i32.getNumElements();
+  auto i16 = VectorType::get(2 * lanes, b.getI16Type());
+  Value shift = splat(b, loc, i32, 16);
+  // Lane 2i is of the even plane, 2i + 1 of the odd one.
+  SmallVector<int64_t> blend;
+  for (int64_t lane = 0; lane < 2 * lanes; lane += 2)
+    blend.append({lane, 2 * lanes + lane + 1});
+  auto join = [&](Value low, Value high) -> Value {
+    return vector::ShuffleOp::create(
+        b, loc, vector::BitCastOp::create(b, loc, i16, low),
+        vector::BitCastOp::create(b, loc, i16, high), blend);
+  };
+  Value upper = join(arith::ShRUIOp::create(b, loc, evenSum, shift), oddSum);
+  Value lower = join(evenSum, arith::ShLIOp::create(b, loc, oddSum, shift));
+  // 0xfffe where the lower half is zero, else 0xffff.
+  std::string add = ("llvm.uadd.sat.v" + Twine(2 * lanes) + "i16").str();
+  Value keep =
+      LLVM::CallIntrinsicOp::create(b, loc, i16, b.getStringAttr(add),
+                                    ValueRange{lower, splat(b, loc, i16, -2)})
+          .getResult(0);
+  Value rounded = arith::AndIOp::create(b, loc, upper, keep);
+  return vector::BitCastOp::create(
+      b, loc, VectorType::get(2 * lanes, b.getBF16Type()), rounded);
+}

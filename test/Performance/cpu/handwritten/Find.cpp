@@ -1,0 +1,21 @@
+//===- Find.cpp -----------------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The choice of a level, in a file that needs neither of them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Levels.h"
+
+using namespace handwritten;
+
+Function handwritten::find(Level level, Op op, Type x, Type weight,
+                           bool residual) {
+  return level == Level::AVX2 ? avx2::find(op, x, weight, residual)
+                              : avx512::find(op, x, weight, residual);
+}
