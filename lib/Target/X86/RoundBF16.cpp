@@ -91,6 +91,7 @@ static bool pushSources(Operation *op, Value value,
           number = dense.getSplatValue<FloatAttr>();
         return number && !number.getValue().isNaN();
       })
+      .Case<arith::SIToFPOp, arith::UIToFPOp>([](Operation *) { return true; })
       .Case([&](arith::SelectOp select) {
         llvm::append_values(sources, select.getTrueValue(),
                             select.getFalseValue());
@@ -109,15 +110,16 @@ static bool pushSources(Operation *op, Value value,
       })
       .Case<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp,
             arith::NegFOp, arith::TruncFOp, math::FmaOp, math::AbsFOp,
-            math::SqrtOp, vector::BroadcastOp, vector::ExtractOp,
-            vector::InsertOp, vector::FromElementsOp, vector::ShuffleOp,
-            vector::ExtractStridedSliceOp, vector::InsertStridedSliceOp>(
-          [&](Operation *handsOn) {
-            for (Value operand : handsOn->getOperands())
-              if (isa<FloatType>(getElementTypeOrSelf(operand.getType())))
-                sources.push_back(operand);
-            return true;
-          })
+            math::SqrtOp, arith::MaximumFOp, arith::MinimumFOp,
+            arith::MaxNumFOp, arith::MinNumFOp, vector::BroadcastOp,
+            vector::ExtractOp, vector::InsertOp, vector::FromElementsOp,
+            vector::ShuffleOp, vector::ExtractStridedSliceOp,
+            vector::InsertStridedSliceOp>([&](Operation *handsOn) {
+        for (Value operand : handsOn->getOperands())
+          if (isa<FloatType>(getElementTypeOrSelf(operand.getType())))
+            sources.push_back(operand);
+        return true;
+      })
       .Default([](Operation *) { return false; });
 }
 

@@ -21,8 +21,10 @@ using namespace mlir;
 using namespace mlir::norm;
 
 namespace {
-/// Clones a straight-line row program for a group of rows. Operations on the
-/// scalars of a row become operations on vectors with one element per row.
+/// Clones a row program for a group of rows. Operations on the scalars of a row
+/// become operations on vectors with one element per row; what lies between
+/// them, loops too, is done for one row after the other. There it reads the row
+/// again, since registers do not hold all rows of a group.
 class RowJam {
 public:
   RowJam(OpBuilder &b, Location loc, int64_t rows)
@@ -33,17 +35,60 @@ public:
     for (auto [mapping, row] : llvm::zip(clones, indices))
       mapping.map(index, row);
     for (Operation &op : body->without_terminator()) {
-      if (auto reduction = dyn_cast<vector::ReductionOp>(op))
+      auto reduction = dyn_cast<vector::ReductionOp>(op);
+      if (!reduction && !isScalar(op)) {
+        open.push_back(&op);
+        continue;
+      }
+      flush();
+      if (reduction)
         packed[reduction.getResult()] = reduce(reduction);
-      else if (isScalar(op))
-        pack(op);
       else
-        for (int64_t row = 0; row < rows; ++row)
-          clone(op, row);
+        pack(op);
     }
+    flush();
   }
 
 private:
+  /// Clones what has been met since the last scalar.
+  void flush() {
+    for (int64_t row = 0; row < rows; ++row) {
+      llvm::SmallPtrSet<Value, 32> again;
+      for (Operation *op : open) {
+        for (Value operand : op->getOperands())
+          readAgain(operand, row, again);
+        clone(*op, row);
+      }
+    }
+    for (Operation *op : open) {
+      earlier.insert(op->result_begin(), op->result_end());
+      wrote |= isa<vector::TransferWriteOp>(op);
+    }
+    open.clear();
+  }
+
+  /// Whether `value` is a part of a row as it was read, converted at most.
+  static bool isRead(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (isa_and_present<vector::DeinterleaveOp, arith::ExtFOp>(op))
+      return isRead(op->getOperand(0));
+    return isa_and_present<vector::TransferReadOp>(op);
+  }
+
+  /// Clones a read of an earlier stretch once for this one. A row that has been
+  /// written to meanwhile may not be what it was.
+  void readAgain(Value value, int64_t row,
+                 llvm::SmallPtrSetImpl<Value> &again) {
+    if (wrote || !earlier.contains(value) || again.contains(value) ||
+        !isRead(value))
+      return;
+    Operation *op = value.getDefiningOp();
+    if (!isa<vector::TransferReadOp>(op))
+      readAgain(op->getOperand(0), row, again);
+    clone(*op, row);
+    again.insert(op->result_begin(), op->result_end());
+  }
+
   /// Arithmetic of a row's scalars.
   bool isScalar(Operation &op) {
     return op.hasTrait<OpTrait::Vectorizable>() && isPure(&op) &&
@@ -55,10 +100,13 @@ private:
   }
 
   void clone(Operation &op, int64_t row) {
-    for (Value operand : op.getOperands())
-      if (Value vector = packed.lookup(operand))
-        clones[row].map(operand,
-                        vector::ExtractOp::create(b, loc, vector, row));
+    op.walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (Value vector = packed.lookup(operand);
+            vector && !clones[row].contains(operand))
+          clones[row].map(operand,
+                          vector::ExtractOp::create(b, loc, vector, row));
+    });
     b.clone(op, clones[row]);
   }
 
@@ -124,6 +172,10 @@ private:
   OpBuilder &b;
   Location loc;
   int64_t rows;
+  SmallVector<Operation *> open;
+  /// Values of earlier stretches, and whether those wrote.
+  llvm::SmallPtrSet<Value, 32> earlier;
+  bool wrote = false;
   SmallVector<IRMapping> clones;
   llvm::DenseMap<Value, Value> packed;
 };
@@ -139,9 +191,13 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   if (!loop || loop.getRank() != 1 || !loop.isNormalized())
     return refuse("there is no loop over rows");
   Block *body = loop.getBody();
-  for (Operation &op : body->without_terminator())
-    if (op.getNumRegions())
-      return refuse("the row must be unrolled, by 'hold' = registers");
+  for (Operation &op : body->without_terminator()) {
+    bool sums = op.getNumRegions() && op.walk([](vector::ReductionOp) {
+                                          return WalkResult::interrupt();
+                                        }).wasInterrupted();
+    if (sums)
+      return refuse("the row is summed in several parts");
+  }
   WalkResult fits = body->walk([&](vector::ReductionOp op) {
     return WalkResult(success(
         rows <= op.getSourceVectorType().getNumElements() && !op.getAcc()));
