@@ -147,7 +147,8 @@ LogicalResult WorkCounter::evaluate(Operation &op) {
   if (auto pointer = dyn_cast<memref::ExtractAlignedPointerAsIndexOp>(op))
     values[pointer] = 0;
   if (auto metadata = dyn_cast<memref::ExtractStridedMetadataOp>(op))
-    values[metadata.getOffset()] = 0;
+    for (Value place : metadata->getResults().drop_front())
+      values[place] = 0;
   if (auto mask = dyn_cast<vector::CreateMaskOp>(op)) {
     FailureOr<int64_t> length = require(&op, mask.getOperands().front());
     if (failed(length))

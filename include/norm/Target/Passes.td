@@ -80,11 +80,12 @@ def NormFenceStreamsPass : Pass<"norm-fence-streams", "::mlir::func::FuncOp"> {
 }
 
 def NormAccessHalvesAsIntegersPass : Pass<"norm-access-halves-as-integers"> {
-  let summary = "Load and store some bf16 and f16 vectors as integers";
+  let summary = "Load and store bf16 and f16 vectors as integers";
   let description = [{
     In the llvm dialect. LLVM's code for a masked access of such vectors without
-    AVX-512 goes through f32 and back, and so through a library function; a
-    store of them past the cache becomes an ordinary one.
+    AVX-512, and for taking parts of them, goes through f32 and back, and so
+    through a library function; a store of them past the cache becomes an
+    ordinary one.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

@@ -54,7 +54,7 @@ public:
           [&](vector::InterleaveOp op) { convertPlanes(op); });
     } else {
       if (rounds())
-        rounding.cleanScalars();
+        rounding.cleanInputs();
       forEach<vector::InterleaveOp>(
           [&](vector::InterleaveOp op) { narrowPlanes(op); });
       forEach<arith::TruncFOp>([&](arith::TruncFOp op) {
@@ -185,39 +185,78 @@ private:
     b.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), bits);
   }
 
-  /// Two rounded planes, side by side.
-  void narrowPlanes(vector::InterleaveOp op) {
+  /// The two planes that `op` joins, if they are rounded.
+  std::pair<arith::TruncFOp, arith::TruncFOp>
+  roundedPlanes(vector::InterleaveOp op) {
     auto even = op.getLhs().getDefiningOp<arith::TruncFOp>();
     auto odd = op.getRhs().getDefiningOp<arith::TruncFOp>();
     if (!even || !odd || !isBF16(op.getType()) ||
         !getElementTypeOrSelf(even.getIn().getType()).isF32() ||
         !getElementTypeOrSelf(odd.getIn().getType()).isF32())
+      return {};
+    return {even, odd};
+  }
+
+  /// Puts what is built next where both planes are there. What uses a plane is
+  /// to take it from the joined vector.
+  void joinPlanes(vector::InterleaveOp op, arith::TruncFOp even,
+                  arith::TruncFOp odd, function_ref<Value()> join) {
+    bool together = even->getBlock() == odd->getBlock();
+    Operation *last =
+        together && even->isBeforeInBlock(odd) ? odd.getOperation() : even;
+    for (Operation *plane : {even.getOperation(), odd.getOperation()})
+      for (Operation *user : plane->getUsers()) {
+        Operation *top = last->getBlock()->findAncestorOpInBlock(*user);
+        together &= top && last->isBeforeInBlock(top);
+      }
+    if (!together) {
+      b.replaceOp(op, join());
       return;
-    b.replaceOp(op, rounding.roundPlanes(b, loc, even.getIn(), odd.getIn()));
+    }
+    b.setInsertionPointAfter(last);
+    Value joined = join();
+    if (!even->hasOneUse() || !odd->hasOneUse()) {
+      auto parts = vector::DeinterleaveOp::create(b, loc, joined);
+      b.replaceAllUsesExcept(even, parts.getRes1(), op);
+      b.replaceAllUsesExcept(odd, parts.getRes2(), op);
+    }
+    b.replaceOp(op, joined);
+  }
+
+  void narrowPlanes(vector::InterleaveOp op) {
+    auto [even, odd] = roundedPlanes(op);
+    if (even)
+      joinPlanes(op, even, odd,
+                 [&, evenIn = even.getIn(), oddIn = odd.getIn()] {
+                   return rounding.roundPlanes(b, loc, evenIn, oddIn);
+                 });
   }
 
   /// One conversion of both planes, side by side, and one permutation. (LLVM
   /// makes two conversions, an insertion and two permutations of it.)
   void convertPlanes(vector::InterleaveOp op) {
-    auto even = op.getLhs().getDefiningOp<arith::TruncFOp>();
-    auto odd = op.getRhs().getDefiningOp<arith::TruncFOp>();
+    auto [even, odd] = roundedPlanes(op);
     auto plane = VectorType::get(16, b.getF32Type());
-    if (!even || !odd || !isBF16(op.getType()) ||
-        even.getIn().getType() != plane || odd.getIn().getType() != plane)
+    if (!even || even.getIn().getType() != plane ||
+        odd.getIn().getType() != plane)
       return;
-    auto both = LLVM::CallIntrinsicOp::create(
-        b, loc, op.getType(),
-        b.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
-        ValueRange{odd.getIn(), even.getIn()});
-    // As integers, so that it can be stored past the cache.
-    auto integers = cast<VectorType>(withElement(op.getType(), b.getI16Type()));
-    Value halves =
-        vector::BitCastOp::create(b, loc, integers, both.getResult(0));
-    SmallVector<int64_t> order;
-    for (int64_t lane = 0; lane < 16; ++lane)
-      order.append({lane, lane + 16});
-    Value joined = vector::ShuffleOp::create(b, loc, halves, halves, order);
-    b.replaceOpWithNewOp<vector::BitCastOp>(op, op.getType(), joined);
+    auto convert = [&, evenIn = even.getIn(), oddIn = odd.getIn(),
+                    type = cast<VectorType>(op.getType())]() -> Value {
+      auto both = LLVM::CallIntrinsicOp::create(
+          b, loc, type,
+          b.getStringAttr("llvm.x86.avx512bf16.cvtne2ps2bf16.512"),
+          ValueRange{oddIn, evenIn});
+      // As integers, so that it can be stored past the cache.
+      auto integers = cast<VectorType>(withElement(type, b.getI16Type()));
+      Value halves =
+          vector::BitCastOp::create(b, loc, integers, both.getResult(0));
+      SmallVector<int64_t> order;
+      for (int64_t lane = 0; lane < 16; ++lane)
+        order.append({lane, lane + 16});
+      Value joined = vector::ShuffleOp::create(b, loc, halves, halves, order);
+      return vector::BitCastOp::create(b, loc, type, joined);
+    };
+    joinPlanes(op, even, odd, convert);
   }
 
   void narrow(arith::TruncFOp op) {
@@ -255,9 +294,8 @@ struct NormAccessHalvesAsIntegersPass
     IRRewriter b(&getContext());
     SmallVector<Operation *> accesses;
     getOperation()->walk([&](Operation *op) {
-      auto store = dyn_cast<LLVM::StoreOp>(op);
-      if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp>(op) ||
-          (store && store.getNontemporal()))
+      if (isa<LLVM::MaskedLoadOp, LLVM::MaskedStoreOp, LLVM::LoadOp,
+              LLVM::StoreOp>(op))
         accesses.push_back(op);
     });
     for (Operation *op : accesses) {
@@ -284,8 +322,21 @@ struct NormAccessHalvesAsIntegersPass
         b.replaceOpWithNewOp<LLVM::BitcastOp>(op, load.getType(), loaded);
         continue;
       }
+      if (auto load = dyn_cast<LLVM::LoadOp>(op)) {
+        Type type = load.getType();
+        if (!isHalf(type) || !isa<VectorType>(type))
+          continue;
+        b.setInsertionPointAfter(load);
+        b.modifyOpInPlace(load, [&] {
+          load.getResult().setType(withElement(type, b.getI16Type()));
+        });
+        auto cast = LLVM::BitcastOp::create(b, op->getLoc(), type, load);
+        b.replaceAllUsesExcept(load, cast.getResult(), cast);
+        continue;
+      }
       if (auto store = dyn_cast<LLVM::StoreOp>(op)) {
-        if (isHalf(store.getValue().getType()))
+        if (isHalf(store.getValue().getType()) &&
+            isa<VectorType>(store.getValue().getType()))
           b.modifyOpInPlace(store, [&] {
             store.getValueMutable().assign(asIntegers(store.getValue()));
           });

@@ -23,6 +23,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -37,6 +38,31 @@ static Value splat(OpBuilder &b, Location loc, Type type, int64_t number) {
 // NaNs
 //===----------------------------------------------------------------------===//
 
+/// Whether `condition` says that `value` is a NaN.
+static bool isNaNOf(Value condition, Value value) {
+  auto compare = condition.getDefiningOp<arith::CmpFOp>();
+  return compare && compare.getPredicate() == arith::CmpFPredicate::UNO &&
+         compare.getLhs() == value && compare.getRhs() == value;
+}
+
+static Value createIsNaN(OpBuilder &b, Location loc, Value value) {
+  return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+}
+
+/// The canonical NaN for any other, all else as it is.
+static void clean(Value value) {
+  OpBuilder b(value.getContext());
+  b.setInsertionPointAfterValue(value);
+  Location loc = value.getLoc();
+  auto type = cast<FloatType>(getElementTypeOrSelf(value.getType()));
+  auto nan = FloatAttr::get(type, APFloat::getQNaN(type.getFloatSemantics()));
+  Value isNaN = createIsNaN(b, loc, value);
+  Value canonical = createSplat(b, loc, value.getType(), nan);
+  auto select = arith::SelectOp::create(b, loc, isNaN, canonical, value);
+  llvm::SmallPtrSet<Operation *, 2> own{isNaN.getDefiningOp(), select};
+  value.replaceAllUsesExcept(select, own);
+}
+
 /// A scalar of a float type that comes from outside.
 static bool isOutside(Value value) {
   if (!isa<FloatType>(value.getType()))
@@ -47,29 +73,44 @@ static bool isOutside(Value value) {
   return load && load.getIndices().empty();
 }
 
-void BF16Rounding::cleanScalars() {
-  SmallVector<Value> scalars;
+void BF16Rounding::cleanInputs() {
+  SmallVector<Value> scalars, stored;
   for (BlockArgument argument : function.getArguments())
     if (isOutside(argument))
       scalars.push_back(argument);
-  function.walk([&](memref::LoadOp load) {
-    if (isOutside(load.getResult()))
-      scalars.push_back(load.getResult());
+  function.walk([&](Operation *op) {
+    bool once = !op->getParentOfType<LoopLikeOpInterface>();
+    if (auto load = dyn_cast<memref::LoadOp>(op); load && isOutside(load))
+      scalars.push_back(load);
+    // A parameter that is read for all rows.
+    else if (auto read = dyn_cast<vector::TransferReadOp>(op);
+             read && once && read.getVectorType().getElementType().isF32())
+      scalars.push_back(read);
+    else if (auto store = dyn_cast<vector::StoreOp>(op);
+             store && store.getBase().getDefiningOp<memref::AllocaOp>() &&
+             store.getVectorType().getElementType().isF32())
+      stored.push_back(store.getValueToStore());
   });
-  for (Value scalar : scalars) {
-    OpBuilder b(function.getContext());
-    b.setInsertionPointAfterValue(scalar);
-    Location loc = scalar.getLoc();
-    auto type = cast<FloatType>(scalar.getType());
-    auto nan = FloatAttr::get(type, APFloat::getQNaN(type.getFloatSemantics()));
-    Value isNaN = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO,
-                                        scalar, scalar);
-    Value canonical = arith::ConstantOp::create(b, loc, nan);
-    auto select = arith::SelectOp::create(b, loc, isNaN, canonical, scalar);
-    llvm::SmallPtrSet<Operation *, 2> own{isNaN.getDefiningOp(), select};
-    scalar.replaceAllUsesExcept(select, own);
-    clean.insert(select);
+  for (Value scalar : scalars)
+    ::clean(scalar);
+  for (Value value : stored)
+    if (!cannotCarry(value))
+      ::clean(value);
+}
+
+/// Pushes all that is stored in `memory`, if it is a buffer on the stack.
+static bool pushStored(Value memory, SmallVectorImpl<Value> &sources) {
+  if (!memory.getDefiningOp<memref::AllocaOp>())
+    return false;
+  for (Operation *user : memory.getUsers()) {
+    if (auto store = dyn_cast<memref::StoreOp>(user))
+      sources.push_back(store.getValueToStore());
+    else if (auto vector = dyn_cast<vector::StoreOp>(user))
+      sources.push_back(vector.getValueToStore());
+    else if (!isa<memref::LoadOp, vector::LoadOp>(user))
+      return false;
   }
+  return true;
 }
 
 /// Pushes the values whose NaNs `op` may hand on. Returns false where it may
@@ -91,10 +132,13 @@ static bool pushSources(Operation *op, Value value,
           number = dense.getSplatValue<FloatAttr>();
         return number && !number.getValue().isNaN();
       })
+      .Case<memref::LoadOp, vector::LoadOp>(
+          [&](auto load) { return pushStored(load.getOperand(0), sources); })
       .Case<arith::SIToFPOp, arith::UIToFPOp>([](Operation *) { return true; })
       .Case([&](arith::SelectOp select) {
-        llvm::append_values(sources, select.getTrueValue(),
-                            select.getFalseValue());
+        sources.push_back(select.getTrueValue());
+        if (!isNaNOf(select.getCondition(), select.getFalseValue()))
+          sources.push_back(select.getFalseValue());
         return true;
       })
       .Case([&](scf::ForOp loop) {
@@ -151,17 +195,27 @@ bool BF16Rounding::cannotCarry(Value root) {
 // Rounding
 //===----------------------------------------------------------------------===//
 
-/// The bits of `value` + 0x8000; those of a NaN are only quieted.
+/// Whether a NaN in `value` is a quiet one: arithmetic makes no other.
+static bool isQuiet(Value value) {
+  return isa_and_present<arith::AddFOp, arith::SubFOp, arith::MulFOp,
+                         arith::DivFOp, math::FmaOp>(value.getDefiningOp());
+}
+
+/// The bits of `value` + 0x8000; to those of a NaN nothing is added.
 Value BF16Rounding::addHalf(OpBuilder &b, Location loc, Value value) {
   Type i32 = withElement(value.getType(), b.getI32Type());
   Value bits = arith::BitcastOp::create(b, loc, i32, value);
-  Value sum = arith::AddIOp::create(b, loc, bits, splat(b, loc, i32, 0x8000));
+  Value half = splat(b, loc, i32, 0x8000);
   if (cannotCarry(value))
-    return sum;
+    return arith::AddIOp::create(b, loc, bits, half);
+  Value isNaN = createIsNaN(b, loc, value);
+  if (isQuiet(value)) {
+    half = arith::SelectOp::create(b, loc, isNaN, splat(b, loc, i32, 0), half);
+    return arith::AddIOp::create(b, loc, bits, half);
+  }
   Value quiet =
       arith::OrIOp::create(b, loc, bits, splat(b, loc, i32, 0x400000));
-  Value isNaN =
-      arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, value, value);
+  Value sum = arith::AddIOp::create(b, loc, bits, half);
   return arith::SelectOp::create(b, loc, isNaN, quiet, sum);
 }
 
@@ -186,14 +240,12 @@ Value BF16Rounding::roundPlanes(OpBuilder &b, Location loc, Value even,
   int64_t lanes = i32.getNumElements();
   auto i16 = VectorType::get(2 * lanes, b.getI16Type());
   Value shift = splat(b, loc, i32, 16);
-  // Lane 2i is of the even plane, 2i + 1 of the odd one.
-  SmallVector<int64_t> blend;
-  for (int64_t lane = 0; lane < 2 * lanes; lane += 2)
-    blend.append({lane, 2 * lanes + lane + 1});
+  // Where there are blends, LLVM finds them in this.
   auto join = [&](Value low, Value high) -> Value {
-    return vector::ShuffleOp::create(
-        b, loc, vector::BitCastOp::create(b, loc, i16, low),
-        vector::BitCastOp::create(b, loc, i16, high), blend);
+    low = arith::AndIOp::create(b, loc, low, splat(b, loc, i32, 0xffff));
+    high = arith::AndIOp::create(b, loc, high, splat(b, loc, i32, -65536));
+    return vector::BitCastOp::create(b, loc, i16,
+                                     arith::OrIOp::create(b, loc, low, high));
   };
   Value upper = join(arith::ShRUIOp::create(b, loc, evenSum, shift), oddSum);
   Value lower = join(evenSum, arith::ShLIOp::create(b, loc, oddSum, shift));

@@ -19,15 +19,15 @@
 
 namespace mlir::norm {
 
-/// Rounds to nearest even, subnormals kept, NaNs kept and quieted.
+/// Rounds to nearest even, subnormals and NaNs kept.
 class BF16Rounding {
 public:
   explicit BF16Rounding(func::FuncOp function) : function(function) {}
 
-  /// Floats that come into the function as scalars get the canonical NaN, so
-  /// that what is computed from them and from 16-bit rows needs no care for
-  /// NaNs. Comes before anything is rounded.
-  void cleanScalars();
+  /// What comes into the function as scalars, or is read for all rows or put
+  /// on the stack, gets the canonical NaN, so that what is computed from it and
+  /// from 16-bit rows needs no care for NaNs. Comes before anything is rounded.
+  void cleanInputs();
 
   /// `value`, an f32 or a vector of them, as bf16.
   Value round(OpBuilder &b, Location loc, Value value);

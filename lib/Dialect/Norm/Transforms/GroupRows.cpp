@@ -6,133 +6,257 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Row programs are jammed into groups that share one transposed reduction and
-// one scalar end.
+// Groups of rows that share one transposed reduction and one scalar end. A row
+// program falls apart into stretches between its scalars. Each becomes a loop
+// over the rows of a group, so a group costs no more code than a row; what is
+// handed from one stretch to the next lies on the stack.
 //
 //===----------------------------------------------------------------------===//
 
 #include "PipelineRows.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::norm;
 
 namespace {
-/// Clones a row program for a group of rows. Operations on the scalars of a row
-/// become operations on vectors with one element per row; what lies between
-/// them, loops too, is done for one row after the other. There it reads the row
-/// again, since registers do not hold all rows of a group.
-class RowJam {
+/// Rewrites one row program for a group of rows. Operations on the scalars of a
+/// row become operations on vectors with one element per row.
+class RowGroup {
 public:
-  RowJam(OpBuilder &b, Location loc, int64_t rows)
-      : b(b), loc(loc), rows(rows), clones(rows) {}
+  RowGroup(OpBuilder &b, func::FuncOp function, Location loc, int64_t rows)
+      : b(b), function(function), loc(loc), rows(rows) {}
 
-  /// `indices` are the row numbers of the group.
-  void run(Block *body, Value index, ArrayRef<Value> indices) {
-    for (auto [mapping, row] : llvm::zip(clones, indices))
-      mapping.map(index, row);
-    for (Operation &op : body->without_terminator()) {
-      auto reduction = dyn_cast<vector::ReductionOp>(op);
-      if (!reduction && !isScalar(op)) {
-        open.push_back(&op);
-        continue;
-      }
-      flush();
-      if (reduction)
-        packed[reduction.getResult()] = reduce(reduction);
+  /// Emits rows `first` to `first` + `count`, of which there are at most
+  /// `rows`; `row` is the number of a row in `body`.
+  void run(Block *body, Value row, Value first, Value count) {
+    split(body);
+    for (size_t i = 0; i < stretches.size(); ++i) {
+      if (Operation *scalar = stretches[i].scalar)
+        emitScalar(*scalar);
       else
-        pack(op);
+        emitRows(i, row, first, count);
     }
-    flush();
   }
 
 private:
-  /// Clones what has been met since the last scalar.
-  void flush() {
-    for (int64_t row = 0; row < rows; ++row) {
-      llvm::SmallPtrSet<Value, 32> again;
-      for (Operation *op : open) {
-        for (Value operand : op->getOperands())
-          readAgain(operand, row, again);
-        clone(*op, row);
+  /// Operations for one row after the other, or one for all rows.
+  struct Stretch {
+    SmallVector<Operation *> ops;
+    Operation *scalar = nullptr;
+    bool writes = false;
+  };
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  void split(Block *body) {
+    for (Operation &op : body->without_terminator()) {
+      if (isa<vector::ReductionOp>(op) || isScalar(op)) {
+        stretches.emplace_back();
+        stretches.back().scalar = &op;
+      } else {
+        if (stretches.empty() || stretches.back().scalar)
+          stretches.emplace_back();
+        stretches.back().ops.push_back(&op);
+        stretches.back().writes |= writesRows(&op);
       }
+      for (Value result : op.getResults())
+        origin[result] = stretches.size() - 1;
     }
-    for (Operation *op : open) {
-      earlier.insert(op->result_begin(), op->result_end());
-      wrote |= isa<vector::TransferWriteOp>(op);
-    }
-    open.clear();
   }
 
-  /// Whether `value` is a part of a row as it was read, converted at most.
-  static bool isRead(Value value) {
-    Operation *op = value.getDefiningOp();
-    if (isa_and_present<vector::DeinterleaveOp, arith::ExtFOp>(op))
-      return isRead(op->getOperand(0));
-    return isa_and_present<vector::TransferReadOp>(op);
-  }
-
-  /// Clones a read of an earlier stretch once for this one. A row that has been
-  /// written to meanwhile may not be what it was.
-  void readAgain(Value value, int64_t row,
-                 llvm::SmallPtrSetImpl<Value> &again) {
-    if (wrote || !earlier.contains(value) || again.contains(value) ||
-        !isRead(value))
-      return;
-    Operation *op = value.getDefiningOp();
-    if (!isa<vector::TransferReadOp>(op))
-      readAgain(op->getOperand(0), row, again);
-    clone(*op, row);
-    again.insert(op->result_begin(), op->result_end());
-  }
-
-  /// Arithmetic of a row's scalars.
+  /// Arithmetic with what a row has been summed up to.
   bool isScalar(Operation &op) {
     return op.hasTrait<OpTrait::Vectorizable>() && isPure(&op) &&
            llvm::all_of(op.getResultTypes(),
                         [](Type type) { return type.isIntOrFloat(); }) &&
            llvm::any_of(op.getOperands(), [&](Value operand) {
-             return packed.contains(operand);
+             auto found = origin.find(operand);
+             if (found == origin.end())
+               return false;
+             Operation *from = stretches[found->second].scalar;
+             return from || (operand.getType().isIntOrFloat() &&
+                             isa<scf::ForOp>(operand.getDefiningOp()));
            });
   }
 
-  void clone(Operation &op, int64_t row) {
-    op.walk([&](Operation *nested) {
+  static bool writesRows(Operation *op) {
+    return op
+        ->walk([](vector::TransferWriteOp) { return WalkResult::interrupt(); })
+        .wasInterrupted();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // From stretch to stretch
+  //===--------------------------------------------------------------------===//
+
+  /// Memory of one value for each row of the group, on the stack.
+  Value memoryOf(Value value) {
+    Value &buffer = memory[value];
+    if (!buffer) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(&function.getBody().front());
+      SmallVector<int64_t> shape{rows};
+      if (auto vector = dyn_cast<VectorType>(value.getType()))
+        shape.push_back(vector.getNumElements());
+      buffer = memref::AllocaOp::create(
+          b, loc, MemRefType::get(shape, getElementTypeOrSelf(value.getType())),
+          b.getI64IntegerAttr(64));
+    }
+    return buffer;
+  }
+
+  Value load(Value value, Value row) {
+    Value buffer = memoryOf(value);
+    if (auto vector = dyn_cast<VectorType>(value.getType()))
+      return vector::LoadOp::create(b, loc, vector, buffer,
+                                    ValueRange{row, constant(0)});
+    return memref::LoadOp::create(b, loc, buffer, row);
+  }
+
+  void store(Value value, Value computed, Value row) {
+    Value buffer = memoryOf(value);
+    if (isa<VectorType>(value.getType()))
+      vector::StoreOp::create(b, loc, computed, buffer,
+                              ValueRange{row, constant(0)});
+    else
+      memref::StoreOp::create(b, loc, computed, buffer, row);
+  }
+
+  /// Whether a later stretch computes `value` again: indices and views, parts
+  /// of the row as it was read, unless it may have been written since, and
+  /// elementwise arithmetic of them and of scalars.
+  bool isComputedAgain(Value value, size_t stretch) {
+    auto found = origin.find(value);
+    if (found == origin.end())
+      return true; // it is there in every stretch
+    Operation *op = value.getDefiningOp();
+    if (stretches[found->second].scalar)
+      return false;
+    if (isa<IndexType, MemRefType>(value.getType()))
+      return isPure(op);
+    if (isa<vector::TransferReadOp>(op))
+      return llvm::none_of(
+          llvm::seq(found->second, stretch),
+          [&](size_t between) { return stretches[between].writes; });
+    if (auto broadcast = dyn_cast<vector::BroadcastOp>(op)) {
+      auto scalar = origin.find(broadcast.getSource());
+      return scalar == origin.end() || stretches[scalar->second].scalar;
+    }
+    return isa<vector::CreateMaskOp, vector::ConstantMaskOp, arith::ConstantOp,
+               vector::DeinterleaveOp, arith::ExtFOp, arith::AddFOp,
+               arith::SubFOp, arith::MulFOp>(op) &&
+           llvm::all_of(op->getOperands(), [&](Value operand) {
+             return isComputedAgain(operand, stretch);
+           });
+  }
+
+  /// Values of earlier stretches that `op` uses.
+  llvm::SetVector<Value> getUses(Operation *op, size_t stretch) {
+    llvm::SetVector<Value> uses;
+    op->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
-        if (Value vector = packed.lookup(operand);
-            vector && !clones[row].contains(operand))
-          clones[row].map(operand,
-                          vector::ExtractOp::create(b, loc, vector, row));
+        if (auto found = origin.find(operand);
+            found != origin.end() && found->second < stretch)
+          uses.insert(operand);
     });
-    b.clone(op, clones[row]);
+    return uses;
+  }
+
+  /// Makes a value of an earlier stretch known to this one.
+  void bring(Value value, size_t stretch, Value row, IRMapping &mapping) {
+    if (mapping.contains(value))
+      return;
+    if (!isComputedAgain(value, stretch)) {
+      mapping.map(value, load(value, row));
+      return;
+    }
+    Operation *op = value.getDefiningOp();
+    for (Value operand : op->getOperands())
+      if (auto found = origin.find(operand);
+          found != origin.end() && !mapping.contains(operand))
+        bring(operand, stretch, row, mapping);
+    b.clone(*op, mapping);
+  }
+
+  /// What later stretches need of this one and do not compute again.
+  llvm::SetVector<Value> getHandedOn(size_t stretch) {
+    llvm::SetVector<Value> values;
+    for (size_t i = stretch + 1; i < stretches.size(); ++i) {
+      Stretch &later = stretches[i];
+      SmallVector<Operation *> users(later.ops);
+      if (later.scalar)
+        users.push_back(later.scalar);
+      for (Operation *user : users)
+        for (Value value : getUses(user, i))
+          if (origin.lookup(value) == stretch &&
+              (later.scalar || !isComputedAgain(value, i)))
+            values.insert(value);
+    }
+    return values;
+  }
+
+  void emitRows(size_t stretch, Value row, Value first, Value count) {
+    auto loop = scf::ForOp::create(b, loc, constant(0), count, constant(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    Value position = loop.getInductionVar();
+    IRMapping mapping;
+    mapping.map(row,
+                arith::AddIOp::create(b, loc, first, position).getResult());
+    for (Operation *op : stretches[stretch].ops) {
+      for (Value value : getUses(op, stretch))
+        bring(value, stretch, position, mapping);
+      b.clone(*op, mapping);
+    }
+    for (Value value : getHandedOn(stretch))
+      store(value, mapping.lookup(value), position);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Scalars
+  //===--------------------------------------------------------------------===//
+
+  void emitScalar(Operation &op) {
+    auto reduction = dyn_cast<vector::ReductionOp>(op);
+    Value result = op.getResult(0);
+    Value vector = reduction ? reduce(reduction) : pack(op);
+    packed[result] = vector;
+    bool neededByRow = llvm::any_of(result.getUsers(), [&](Operation *user) {
+      Operation *top = op.getBlock()->findAncestorOpInBlock(*user);
+      return llvm::none_of(
+          stretches, [&](Stretch &stretch) { return stretch.scalar == top; });
+    });
+    if (neededByRow)
+      vector::StoreOp::create(b, loc, vector, memoryOf(result), constant(0));
   }
 
   Value packedOperand(Value operand) {
     if (Value vector = packed.lookup(operand))
       return vector;
     auto type = VectorType::get(rows, operand.getType());
-    SmallVector<Value> values;
-    for (IRMapping &mapping : clones)
-      values.push_back(mapping.lookupOrDefault(operand));
-    if (llvm::all_equal(values))
-      return vector::BroadcastOp::create(b, loc, type, values.front());
-    return vector::FromElementsOp::create(b, loc, type, values);
+    if (!origin.contains(operand))
+      return vector::BroadcastOp::create(b, loc, type, operand);
+    // Computed by the rows.
+    return packed[operand] = vector::LoadOp::create(
+               b, loc, type, memoryOf(operand), constant(0));
   }
 
-  void pack(Operation &op) {
+  Value pack(Operation &op) {
     OperationState state(loc, op.getName());
     for (Value operand : op.getOperands())
       state.operands.push_back(packedOperand(operand));
     for (Type type : op.getResultTypes())
       state.types.push_back(VectorType::get(rows, type));
     state.attributes = op.getAttrs();
-    Operation *vectors = b.create(state);
-    for (auto [before, after] :
-         llvm::zip(op.getResults(), vectors->getResults()))
-      packed[before] = after;
+    return b.create(state)->getResult(0);
   }
 
   /// The halving of several vectors at once. A vector holds `parts` partial
@@ -140,8 +264,8 @@ private:
   /// and half the parts: lane l is combined with l + h, as for one row.
   Value reduce(vector::ReductionOp op) {
     SmallVector<Value> vectors;
-    for (IRMapping &mapping : clones)
-      vectors.push_back(mapping.lookup(op.getVector()));
+    for (int64_t row = 0; row < rows; ++row)
+      vectors.push_back(load(op.getVector(), constant(row)));
     int64_t parts = op.getSourceVectorType().getNumElements(), held = 1;
     while (parts > 1) {
       SmallVector<Value> next;
@@ -170,13 +294,12 @@ private:
   }
 
   OpBuilder &b;
+  func::FuncOp function;
   Location loc;
   int64_t rows;
-  SmallVector<Operation *> open;
-  /// Values of earlier stretches, and whether those wrote.
-  llvm::SmallPtrSet<Value, 32> earlier;
-  bool wrote = false;
-  SmallVector<IRMapping> clones;
+  SmallVector<Stretch> stretches;
+  llvm::DenseMap<Value, size_t> origin; // a value's stretch
+  llvm::DenseMap<Value, Value> memory;
   llvm::DenseMap<Value, Value> packed;
 };
 } // namespace
@@ -191,44 +314,41 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   if (!loop || loop.getRank() != 1 || !loop.isNormalized())
     return refuse("there is no loop over rows");
   Block *body = loop.getBody();
-  for (Operation &op : body->without_terminator()) {
-    bool sums = op.getNumRegions() && op.walk([](vector::ReductionOp) {
-                                          return WalkResult::interrupt();
-                                        }).wasInterrupted();
-    if (sums)
-      return refuse("the row is summed in several parts");
-  }
-  WalkResult fits = body->walk([&](vector::ReductionOp op) {
-    return WalkResult(success(
-        rows <= op.getSourceVectorType().getNumElements() && !op.getAcc()));
-  });
-  if (fits.wasInterrupted())
+  bool fits = true;
+  for (auto op : body->getOps<vector::ReductionOp>())
+    fits &= rows <= op.getSourceVectorType().getNumElements() && !op.getAcc();
+  if (!fits)
     return refuse("a group has at most as many rows as a vector has lanes");
 
+  // A few rows that are left are no group: its reduction is one of all rows.
+  int64_t fewest = std::max<int64_t>(2, rows / 4);
   IRRewriter b(loop);
   Location loc = loop.getLoc();
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
-  Value count =
-      getValueOrCreateConstantIndexOp(b, loc, loop.getMixedUpperBound()[0]);
-  Value groups = arith::DivUIOp::create(b, loc, count, constant(rows));
-  Value grouped = arith::MulIOp::create(b, loc, groups, constant(rows));
-  Value rest = arith::SubIOp::create(b, loc, count, grouped);
   auto makeLoop = [&](Value bound) {
     auto made = scf::ForallOp::create(b, loc, getAsOpFoldResult({bound}),
                                       ValueRange(), std::nullopt);
     b.setInsertionPoint(made.getTerminator());
     return made;
   };
+  Value all =
+      getValueOrCreateConstantIndexOp(b, loc, loop.getMixedUpperBound()[0]);
+  Value groups = arith::DivUIOp::create(
+      b, loc, arith::AddIOp::create(b, loc, all, constant(rows - fewest)),
+      constant(rows));
+  Value grouped = arith::MinUIOp::create(
+      b, loc, arith::MulIOp::create(b, loc, groups, constant(rows)), all);
+  Value rest = arith::SubIOp::create(b, loc, all, grouped);
 
   auto main = makeLoop(groups);
   Value first =
       arith::MulIOp::create(b, loc, main.getInductionVar(0), constant(rows));
-  SmallVector<Value> indices;
-  for (int64_t row = 0; row < rows; ++row)
-    indices.push_back(arith::AddIOp::create(b, loc, first, constant(row)));
-  RowJam(b, loc, rows).run(body, loop.getInductionVar(0), indices);
+  Value count = arith::MinUIOp::create(
+      b, loc, arith::SubIOp::create(b, loc, all, first), constant(rows));
+  RowGroup(b, function, loc, rows)
+      .run(body, loop.getInductionVar(0), first, count);
 
   b.setInsertionPointAfter(main);
   auto remainder = makeLoop(rest);

@@ -18,6 +18,8 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "norm/Dialect/Norm/IR/NormOps.h"
 
 using namespace mlir;
 using namespace mlir::norm;
@@ -26,7 +28,7 @@ using namespace mlir::norm;
 static constexpr int64_t kFewestRows = 4;
 
 /// Bytes on the stack that a widened parameter may take.
-static constexpr int64_t kMostBytes = 64 << 10;
+static constexpr int64_t kMostBytes = 32 << 10;
 
 /// Whether `op` reads a parameter that is the same for all rows.
 static bool readsParameter(vector::TransferReadOp op) {
@@ -59,11 +61,11 @@ static void hoistParameters(scf::ForallOp loop) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A piece of a parameter, converted to f32: all of it, or its even and odd
-/// elements.
+/// A piece of a parameter and what the row program makes of it first: all of it
+/// in f32, or its even and odd elements.
 struct WidenedRead {
   vector::TransferReadOp read;
-  SmallVector<arith::ExtFOp, 2> planes;
+  SmallVector<Value, 2> planes;
   VectorType planeType;
 };
 
@@ -108,12 +110,12 @@ public:
   /// Reads the copy in the place of the parameter.
   void replace(WidenedRead &found) {
     Location loc = found.read.getLoc();
-    for (auto [plane, extension] : llvm::enumerate(found.planes)) {
-      b.setInsertionPoint(extension);
-      Value index = at(loc, found.read.getIndices().front(), plane);
-      auto load = vector::LoadOp::create(b, loc, found.planeType, memory,
-                                         ValueRange{index});
-      b.replaceOp(extension, load);
+    for (auto [number, plane] : llvm::enumerate(found.planes)) {
+      b.setInsertionPointAfterValue(plane);
+      Value index = at(loc, found.read.getIndices().front(), number);
+      Value load = vector::LoadOp::create(b, loc, found.planeType, memory,
+                                          ValueRange{index});
+      b.replaceAllUsesWith(plane, load);
     }
   }
 
@@ -153,17 +155,20 @@ private:
 };
 } // namespace
 
-/// The conversions of `read` to f32, if it has no other use.
+/// What `read` becomes in f32, if it has no other use.
 static std::optional<WidenedRead> matchWidened(vector::TransferReadOp read) {
   WidenedRead result{read, {}, {}};
   auto addPlane = [&](Value value) {
-    if (!value.hasOneUse())
-      return false;
-    auto extension = dyn_cast<arith::ExtFOp>(*value.user_begin());
-    if (!extension || !getElementTypeOrSelf(extension.getType()).isF32())
-      return false;
-    result.planes.push_back(extension);
-    result.planeType = cast<VectorType>(extension.getType());
+    if (!getElementTypeOrSelf(value.getType()).isF32()) {
+      if (!value.hasOneUse())
+        return false;
+      auto extension = dyn_cast<arith::ExtFOp>(*value.user_begin());
+      if (!extension || !getElementTypeOrSelf(extension.getType()).isF32())
+        return false;
+      value = extension.getResult();
+    }
+    result.planes.push_back(value);
+    result.planeType = cast<VectorType>(value.getType());
     return true;
   };
   auto parts = read->hasOneUse()
@@ -172,6 +177,37 @@ static std::optional<WidenedRead> matchWidened(vector::TransferReadOp read) {
   bool fits = parts ? addPlane(parts.getRes1()) && addPlane(parts.getRes2())
                     : addPlane(read.getResult());
   return fits ? std::optional(result) : std::nullopt;
+}
+
+/// Whether the rows that are streamed all start at a line, for pieces to start
+/// where those of a copy do; null where none are.
+static Value createIsAligned(OpBuilder &b, Location loc, scf::ForallOp loop) {
+  Value misaligned;
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  };
+  loop.walk([&](StreamLeadOp lead) {
+    Value row = lead.getRow();
+    while (auto view = row.getDefiningOp<ViewLikeOpInterface>())
+      row = view.getViewSource();
+    auto type = cast<MemRefType>(row.getType());
+    Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, row);
+    auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, row);
+    for (Value elements :
+         {Value(metadata.getOffset()), Value(metadata.getStrides().front())}) {
+      Value bytes = arith::MulIOp::create(
+          b, loc, elements, constant(type.getElementTypeBitWidth() / 8));
+      base = arith::OrIOp::create(b, loc, base, bytes);
+    }
+    misaligned =
+        misaligned ? arith::OrIOp::create(b, loc, misaligned, base) : base;
+  });
+  if (!misaligned)
+    return {};
+  Value low = arith::AndIOp::create(
+      b, loc, misaligned, constant(NormDialect::kStreamAlignment - 1));
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, low,
+                               constant(0));
 }
 
 static LogicalResult widenParameters(func::FuncOp function,
@@ -183,11 +219,12 @@ static LogicalResult widenParameters(func::FuncOp function,
   llvm::MapVector<Value, SmallVector<vector::TransferReadOp>> parameters;
   loop.walk([&](vector::TransferReadOp read) {
     if (readsParameter(read) &&
-        read.getVectorType().getElementTypeBitWidth() < 32)
+        (!read.getVectorType().getElementType().isF32() ||
+         llvm::all_of(read->getUsers(), llvm::IsaPred<vector::DeinterleaveOp>)))
       parameters[read.getBase()].push_back(read);
   });
   if (parameters.empty())
-    return refuse("no 16-bit weight or bias is shared by all rows");
+    return refuse("there is no weight or bias to convert that all rows share");
 
   IRRewriter b(loop);
   Location loc = loop.getLoc();
@@ -197,6 +234,8 @@ static LogicalResult widenParameters(func::FuncOp function,
   Value many = arith::CmpIOp::create(
       b, loc, arith::CmpIPredicate::uge, count,
       arith::ConstantIndexOp::create(b, loc, kFewestRows));
+  if (Value aligned = createIsAligned(b, loc, loop))
+    many = arith::AndIOp::create(b, loc, many, aligned);
   auto branch = scf::IfOp::create(b, loc, many, /*withElseRegion=*/true);
   b.setInsertionPointToStart(branch.elseBlock());
   b.clone(*loop);

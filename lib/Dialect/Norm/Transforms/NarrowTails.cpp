@@ -81,7 +81,7 @@ private:
     if (std::optional<int64_t> count = getStaticCount(op.getMask())) {
       Value result = toInteger(padding);
       forEachPower(*count, [&](int64_t offset, int64_t size) {
-        Value part = toInteger(load(size, type, row, constant(offset)));
+        Value part = load(size, row, constant(offset));
         result = vector::InsertStridedSliceOp::create(b, loc, part, result,
                                                       offset, /*strides=*/1);
       });
@@ -92,9 +92,10 @@ private:
     if (failed(count))
       return failure();
     Place buffer{getBuffer(type), constant(0)};
-    store(padding, buffer, constant(0));
-    copy(type, row, buffer, *count, type.getNumElements() / 2);
-    b.replaceOp(op, load(type.getNumElements(), type, buffer, constant(0)));
+    store(toInteger(padding), buffer, constant(0));
+    copy(row, buffer, *count, type.getNumElements() / 2);
+    Value result = load(type.getNumElements(), buffer, constant(0));
+    b.replaceOp(op, fromInteger(result, type.getElementType()));
     return success();
   }
 
@@ -106,7 +107,7 @@ private:
       forEachPower(*count, [&](int64_t offset, int64_t size) {
         Value part = vector::ExtractStridedSliceOp::create(
             b, loc, whole, offset, size, /*strides=*/1);
-        store(fromInteger(part, type.getElementType()), row, constant(offset));
+        store(part, row, constant(offset));
       });
       b.eraseOp(op);
       return success();
@@ -115,8 +116,8 @@ private:
     if (failed(count))
       return failure();
     Place buffer{getBuffer(type), constant(0)};
-    store(op.getVector(), buffer, constant(0));
-    copy(type, buffer, row, *count, type.getNumElements() / 2);
+    store(toInteger(op.getVector()), buffer, constant(0));
+    copy(buffer, row, *count, type.getNumElements() / 2);
     b.eraseOp(op);
     return success();
   }
@@ -150,7 +151,7 @@ private:
 
   /// Copies `count` elements: two overlapping vectors of `size` where there are
   /// that many (at most twice), else narrower ones.
-  void copy(VectorType type, Place from, Place to, Value count, int64_t size) {
+  void copy(Place from, Place to, Value count, int64_t size) {
     if (size == 0)
       return;
     Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
@@ -159,22 +160,24 @@ private:
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     Value last = arith::SubIOp::create(b, loc, count, constant(size));
-    Value first = load(size, type, from, constant(0));
-    Value second = load(size, type, from, last);
+    Value first = load(size, from, constant(0));
+    Value second = load(size, from, last);
     store(first, to, constant(0));
     store(second, to, last);
     if (size > 1) {
       b.setInsertionPointToStart(branch.elseBlock());
-      copy(type, from, to, count, size / 2);
+      copy(from, to, count, size / 2);
     }
   }
 
-  Value load(int64_t size, VectorType type, Place place, Value offset) {
-    return vector::LoadOp::create(b, loc,
-                                  VectorType::get(size, type.getElementType()),
-                                  place.memref, add(place.index, offset));
+  /// Vectors of integers, whatever the elements in memory are.
+  Value load(int64_t size, Place place, Value offset) {
+    auto type = VectorType::get(size, getElementTypeOrSelf(place.memref));
+    return toInteger(vector::LoadOp::create(b, loc, type, place.memref,
+                                            add(place.index, offset)));
   }
   void store(Value vector, Place place, Value offset) {
+    vector = fromInteger(vector, getElementTypeOrSelf(place.memref));
     vector::StoreOp::create(b, loc, vector, place.memref,
                             ValueRange{add(place.index, offset)});
   }
@@ -203,7 +206,8 @@ private:
     if (!buffer) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&function.getBody().front());
-      auto memory = MemRefType::get(type.getShape(), type.getElementType());
+      auto memory = MemRefType::get(
+          type.getShape(), b.getIntegerType(type.getElementTypeBitWidth()));
       buffer =
           memref::AllocaOp::create(b, loc, memory, b.getI64IntegerAttr(64));
     }

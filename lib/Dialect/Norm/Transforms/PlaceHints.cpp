@@ -157,9 +157,8 @@ static unsigned localityOf(Prefetch prefetch) {
   llvm_unreachable("all hints are handled");
 }
 
-/// The reads of one argument's rows that prefetch, in one loop (or in the
-/// straight program of a row).
 namespace {
+/// Reads of one row in one loop, or in its straight program.
 struct Sweep {
   Block *block;
   SmallVector<vector::TransferReadOp> reads;
@@ -193,24 +192,31 @@ static void prefetchAhead(vector::TransferReadOp op, Prefetch prefetch,
                              localityOf(prefetch), /*isDataCache=*/true);
 }
 
+/// Sweeps by the argument whose rows they read, in one loop over rows.
+static llvm::MapVector<std::pair<Value, Operation *>, SmallVector<Sweep>>
+findSweeps(func::FuncOp function) {
+  llvm::MapVector<std::pair<Value, Operation *>, SmallVector<Sweep>> sweeps;
+  function.walk<WalkOrder::PreOrder>([&](vector::TransferReadOp op) {
+    Value rows = findRows(op.getBase());
+    if (!rows || op.getMask())
+      return;
+    SmallVector<Sweep> &all =
+        sweeps[{rows, op->getParentOfType<scf::ForallOp>()}];
+    if (all.empty() || all.back().block != op->getBlock())
+      all.push_back({op->getBlock(), {}});
+    all.back().reads.push_back(op);
+  });
+  return sweeps;
+}
+
 /// Each line is fetched once, by the row's first sweep or, where the last one
 /// reads the row too, every other line by that. The address may be past the
 /// rows: a prefetch accesses nothing.
 void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
                            int64_t bytes) {
-  llvm::MapVector<Value, SmallVector<Sweep>> sweeps;
-  function.walk<WalkOrder::PreOrder>([&](vector::TransferReadOp op) {
-    Value rows = findRows(op.getBase());
-    if (!rows || op.getMask())
-      return;
-    SmallVector<Sweep> &all = sweeps[rows];
-    if (all.empty() || all.back().block != op->getBlock())
-      all.push_back({op->getBlock(), {}});
-    all.back().reads.push_back(op);
-  });
   constexpr int64_t line = NormDialect::kStreamAlignment;
-  for (auto &[rows, all] : sweeps) {
-    // The largest are the loops over whole rounds; the rest is a tail's.
+  for (auto &[rows, all] : findSweeps(function)) {
+    // Loops over whole rounds; a loop over single pieces is a tail's.
     SmallVector<Sweep *> loops;
     for (Sweep &sweep : all)
       if (isa<scf::ForOp>(sweep.block->getParentOp()) && sweep.reads.size() > 1)
