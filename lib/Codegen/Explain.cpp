@@ -17,7 +17,7 @@
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
-#include "norm/Tuning/Passes.h"
+#include "norm/Tuning/CPUSchedules.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -202,10 +202,18 @@ void Explainer::explainRejected(Explanation &result, const CallCost &chosen,
   Builder b(&context);
   FloatType types[] = {b.getF64Type(), b.getF32Type(), b.getF16Type(),
                        b.getBF16Type()};
-  CPUScheduleAttr standard = getDefaultCPUSchedule(
-      &context, request.n, types[static_cast<int>(request.getNormInput())],
-      target.level, request.hasF64(), chosen.regime == Regime::Streaming,
-      &rejected);
+  auto typeOf = [&](ElementKind kind) { return types[static_cast<int>(kind)]; };
+  CPUProblem problem;
+  problem.level = target.level;
+  problem.n = request.n;
+  problem.x = typeOf(request.getNormInput());
+  if (request.weight || request.bias)
+    problem.parameter = typeOf(request.bias ? *request.bias : *request.weight);
+  problem.centered = request.op == NormKind::LayerNorm;
+  problem.besideF64 = request.hasF64();
+  problem.streaming = chosen.regime == Regime::Streaming;
+  CPUScheduleAttr standard =
+      getDefaultCPUSchedule(&context, problem, &result.reason, &rejected);
   // Where a schedule was given, the cost model's own is an alternative.
   if (standard != schedule)
     rejected.insert(rejected.begin(), {standard, "the cost model's", ""});

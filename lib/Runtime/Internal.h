@@ -115,6 +115,20 @@ static inline int normc_is_per_row(int operand) {
   return operand >= NORMC_SCALE_OUT;
 }
 
+/// Sets `rows` to the arguments of the one kernel call that does it all, if
+/// this call is right and its rows are a matrix in C order: `inner` rows of as
+/// many bytes as it returns (those of normc_plan). Else returns 0, which says
+/// nothing of the call, and leaves `rows` as it was.
+int64_t normc_take_usual(const struct normc_kernel_info *info,
+                         const struct normc_args *args,
+                         struct normc_rows *rows);
+
+/// normc_run without that short cut.
+enum normc_status normc_run_any(const struct normc_kernel_info *info,
+                                const struct normc_args *args,
+                                const struct normc_parallel *parallel,
+                                char *message, size_t capacity);
+
 /// Writes an error and returns its status.
 #define NORMC_FAIL(text, status, ...)                                          \
   (normc_text_add(text, __VA_ARGS__), (status))

@@ -13,6 +13,7 @@
 #include "mlir/IR/Remarks.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "norm/Target/NVPTXTarget.h"
+#include "norm/Tuning/CPUSchedules.h"
 #include "norm/Tuning/Passes.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -33,132 +34,6 @@ TreeAttr mlir::norm::getCPUTree(FloatType xType, CPULevel level) {
                        /*f64=*/xType.isF64(),
                        /*group=*/1, /*pairs=*/xType.isBF16(), /*terms=*/16,
                        /*bf16_dot=*/dot);
-}
-
-/// Rows that share a reduction. Measured on Zen 4, 1024 rows in the L2, GB/s of
-/// a group over those of single rows, AVX2 and AVX-512:
-///
-/// | x | N | rows | rmsnorm | layernorm |
-/// |---|---|---|---|---|
-/// | bf16, f16 | to 128 | 8 | 1.2 to 2.3 | 1.0 to 2.0 |
-/// | f32 | to 64 | 4 | 1.0 to 1.1 | 1.1 to 1.5 |
-/// | f32 | 128 | 4 | 0.7 to 0.8 | 0.9 to 1.8 |
-/// A group has at most as many rows as its narrowest vector has lanes.
-static std::pair<int64_t, StringRef>
-getRowGroup(int64_t n, FloatType xType, int64_t lanes, bool streaming) {
-  if (ShapedType::isDynamic(n))
-    return {1, "the size of a row is not known"};
-  if (streaming)
-    return {1, "past the cache a group would write to several rows in turn"};
-  if (xType.getWidth() == 16 && n <= 128)
-    return {std::min<int64_t>(8, lanes),
-            "short rows share a reduction, 1.0 to 2.3 times as fast on Zen 4"};
-  if (xType.isF32() && n <= 64)
-    return {std::min<int64_t>(4, lanes),
-            "short rows share a reduction, 1.0 to 1.5 times as fast on Zen 4"};
-  return {1, "groups were faster on Zen 4 up to N = 128 in 16 bits and N = 64 "
-             "in f32 only"};
-}
-
-namespace {
-/// The fields of a schedule, so that one can be changed.
-struct CPUFields {
-  int64_t vectorBits, rowGroup = 1, unroll = 4;
-  Hold hold = Hold::Cache;
-  WeightHold weight = WeightHold::Reload;
-  Prefetch prefetch = Prefetch::None;
-  int64_t prefetchBytes = 0;
-  StoreKind store = StoreKind::Regular;
-  Tail tail = Tail::Mask;
-  Overlap overlap = Overlap::None;
-
-  CPUScheduleAttr get(MLIRContext *context) const {
-    return CPUScheduleAttr::get(context, vectorBits, rowGroup, unroll, hold,
-                                weight, prefetch, prefetchBytes, store, tail,
-                                overlap);
-  }
-};
-} // namespace
-
-CPUScheduleAttr
-mlir::norm::getDefaultCPUSchedule(MLIRContext *context, int64_t n,
-                                  FloatType xType, CPULevel level,
-                                  bool besideF64, bool streaming,
-                                  SmallVectorImpl<RejectedSchedule> *rejected) {
-  CPUFields chosen;
-  chosen.vectorBits = getVectorBits(level);
-  int64_t perVector = chosen.vectorBits / (xType.isF64() ? 64 : 32);
-  // A row of up to 16 vectors stays in registers of 32 (AVX-512, NEON), of 8
-  // in 16, with room for the weight's and the accumulators'.
-  int64_t held = chosen.vectorBits == 256 ? 8 : 16;
-  bool fits = !ShapedType::isDynamic(n) && n <= held * perVector;
-  auto [group, groupReason] = getRowGroup(
-      n, xType, chosen.vectorBits / (besideF64 ? 64 : 32), streaming);
-  chosen.rowGroup = group;
-  if (fits || group > 1)
-    chosen.hold = Hold::Registers;
-  if (streaming) {
-    chosen.prefetch = Prefetch::L2;
-    chosen.prefetchBytes = 16384;
-    chosen.store = StoreKind::NonTemporal;
-  }
-  if (chosen.vectorBits < 512)
-    chosen.tail = Tail::Narrow;
-  if (!rejected)
-    return chosen.get(context);
-
-  // An empty reason: whether passes obey it, and its predicted time, decide.
-  auto reject = [&](StringRef field, const Twine &reason,
-                    function_ref<void(CPUFields &)> change) {
-    CPUFields other = chosen;
-    change(other);
-    rejected->push_back({other.get(context), field.str(), reason.str()});
-  };
-  if (fits || group > 1)
-    reject("hold = cache", "a row that fits the registers is read once",
-           [](CPUFields &other) {
-             other.hold = Hold::Cache;
-             other.rowGroup = 1;
-           });
-  else
-    reject("hold = registers",
-           ShapedType::isDynamic(n)
-               ? Twine("the size of a row is not known")
-               : "a row takes " + Twine(llvm::divideCeil(n, perVector)) +
-                     " vectors, of which " + Twine(held) +
-                     " stay in registers beside weight and accumulators",
-           [](CPUFields &other) { other.hold = Hold::Registers; });
-  int64_t otherGroup = group > 1 ? 1 : 8;
-  reject("row_group = " + Twine(otherGroup).str(), groupReason,
-         [=](CPUFields &other) { other.rowGroup = otherGroup; });
-  reject("unroll = 8", "", [](CPUFields &other) { other.unroll = 8; });
-  reject("weight = widened", "",
-         [](CPUFields &other) { other.weight = WeightHold::Widened; });
-  reject("overlap = next_statistic", "",
-         [](CPUFields &other) { other.overlap = Overlap::NextStatistic; });
-  if (streaming) {
-    reject("prefetch = none",
-           "16 to 32 KiB ahead into the L2 was faster on Zen 4, by 1.25 to 1.5",
-           [](CPUFields &other) {
-             other.prefetch = Prefetch::None;
-             other.prefetchBytes = 0;
-           });
-    reject("store = regular",
-           "a store by way of the cache reads the line that it writes",
-           [](CPUFields &other) { other.store = StoreKind::Regular; });
-  } else {
-    reject("store = non_temporal",
-           "outputs that fit the last-level cache are found there by who reads "
-           "them next",
-           [](CPUFields &other) { other.store = StoreKind::NonTemporal; });
-  }
-  if (chosen.tail == Tail::Narrow)
-    reject("tail = mask", "only AVX-512 has masks for 16 bits and less",
-           [](CPUFields &other) { other.tail = Tail::Mask; });
-  else
-    reject("tail = narrow", "a masked access is one instruction",
-           [](CPUFields &other) { other.tail = Tail::Narrow; });
-  return chosen.get(context);
 }
 
 TreeAttr mlir::norm::getGPUTree(FloatType xType, int64_t n) {
@@ -279,10 +154,26 @@ struct NormSelectSchedulePass
     FloatType xType = op.getXElementType();
     auto regime =
         getOperation()->getAttrOfType<StringAttr>(NormDialect::kRegimeAttr);
+    CPUProblem problem;
+    problem.level = resolved->level;
+    problem.n = op.getRowSize();
+    problem.x = xType;
+    // What is computed first is not the kernel's to hold.
+    for (Value parameter : {op.getWeight(), op.getBias()})
+      if (isa_and_present<BlockArgument>(parameter) && parameter.hasOneUse())
+        problem.parameter =
+            cast<FloatType>(getElementTypeOrSelf(parameter.getType()));
+    problem.centered = op.isCentered();
+    problem.besideF64 = hasF64();
+    problem.streaming = regime && regime == "streaming";
     SmallVector<RejectedSchedule> rejected;
-    CPUScheduleAttr schedule = getDefaultCPUSchedule(
-        &getContext(), op.getRowSize(), xType, resolved->level, hasF64(),
-        regime && regime == "streaming", &rejected);
+    std::string reason;
+    CPUScheduleAttr schedule =
+        getDefaultCPUSchedule(&getContext(), problem, &reason, &rejected);
+    remark::analysis(op->getLoc(), remark::RemarkOpts::name("Schedule")
+                                       .category("norm")
+                                       .function(getOperation().getName()))
+        << remark::add("default") << remark::reason("{0}", reason);
     for (const RejectedSchedule &other : rejected)
       if (!other.reason.empty())
         remark::analysis(op->getLoc(), remark::RemarkOpts::name("Schedule")

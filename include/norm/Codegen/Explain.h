@@ -43,6 +43,7 @@ struct CallCost {
 
 struct Explanation {
   std::string name, tree, schedule, source;
+  std::string reason; ///< why the default schedule is what it is
   SmallVector<RejectedAlternative> rejected;
   SmallVector<CallCost> calls;
 };

@@ -279,10 +279,11 @@ static inline int normc_prefers_streaming(int64_t bytes, int64_t llc_bytes) {
 /// What normc_llc_bytes() gives where the machine does not tell.
 #define NORMC_DEFAULT_LLC_BYTES (INT64_C(32) << 20)
 
-/// The most that normc_llc_bytes() gives: a larger cache is shared by more cores
-/// and tenants than CPUID tells. Of the 480 MiB of a Xeon of 2024, a virtual
-/// machine with two cores has so much that copies by ordinary stores keep up
-/// with non-temporal ones to 64 MiB and take twice their time from 128 MiB.
+/// The most that normc_llc_bytes() gives: a larger cache is shared by more
+/// cores and tenants than CPUID tells. Of the 480 MiB of a Xeon of 2024, a
+/// virtual machine with two cores has so much that copies by ordinary stores
+/// keep up with non-temporal ones to 64 MiB and take twice their time from 128
+/// MiB.
 #define NORMC_MAX_LLC_BYTES (INT64_C(64) << 20)
 
 /// Bytes of the last-level cache as one core sees it, found at first use: by

@@ -28,22 +28,6 @@ namespace mlir::norm {
 /// The tree of a row of `xType` on `level`: a function of these two alone.
 TreeAttr getCPUTree(FloatType xType, CPULevel level);
 
-/// A schedule that was considered, and why it was not taken.
-struct RejectedSchedule {
-  CPUScheduleAttr schedule;
-  std::string field; ///< what it has other than the chosen one: "hold = cache"
-  std::string reason;
-};
-
-/// The cost model's schedule for rows of `n` elements (ShapedType::kDynamic
-/// where unknown); `besideF64` where values of f64 stand beside x in the
-/// kernel, in vectors of half the lanes; `streaming` for calls that exceed the
-/// last-level cache. `rejected` receives its alternatives.
-CPUScheduleAttr
-getDefaultCPUSchedule(MLIRContext *context, int64_t n, FloatType xType,
-                      CPULevel level, bool besideF64, bool streaming,
-                      SmallVectorImpl<RejectedSchedule> *rejected = nullptr);
-
 /// The tree of rows of `n` elements of `xType` on any GPU.
 TreeAttr getGPUTree(FloatType xType, int64_t n);
 

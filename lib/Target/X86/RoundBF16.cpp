@@ -38,6 +38,14 @@ static Value splat(OpBuilder &b, Location loc, Type type, int64_t number) {
 // NaNs
 //===----------------------------------------------------------------------===//
 
+/// Whether rounding the bits of `number`, as f32, could carry out of a NaN.
+static bool carries(const APFloat &number) {
+  if (!number.isNaN())
+    return false;
+  unsigned unused = APFloat::semanticsPrecision(number.getSemantics()) - 8;
+  return number.bitcastToAPInt().countr_zero() < unused;
+}
+
 /// Whether `condition` says that `value` is a NaN.
 static bool isNaNOf(Value condition, Value value) {
   auto compare = condition.getDefiningOp<arith::CmpFOp>();
@@ -130,7 +138,7 @@ static bool pushSources(Operation *op, Value value,
         if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
             dense && dense.isSplat())
           number = dense.getSplatValue<FloatAttr>();
-        return number && !number.getValue().isNaN();
+        return number && !carries(number.getValue());
       })
       .Case<memref::LoadOp, vector::LoadOp>(
           [&](auto load) { return pushStored(load.getOperand(0), sources); })

@@ -20,8 +20,7 @@
 using namespace llvm;
 using namespace mlir::norm;
 
-/// The function's lines without comments, directives and its own name.
-static std::string hashFunction(StringRef assembly, StringRef name) {
+std::string hashFunction(StringRef assembly, StringRef name) {
   MD5 hash;
   bool inside = false;
   SmallVector<StringRef> lines;
@@ -39,6 +38,18 @@ static std::string hashFunction(StringRef assembly, StringRef name) {
   MD5::MD5Result result;
   hash.final(result);
   return toHex(ArrayRef<uint8_t>(result).take_front(8), /*LowerCase=*/true);
+}
+
+Expected<std::string> getAssembly(mlir::ModuleOp module,
+                                  const CPUTarget &target) {
+  LLVMContext context;
+  auto code = translateToLLVMIR(module, target, context);
+  if (!code)
+    return code.takeError();
+  auto assembly = emitMachineCode(**code, target, MachineOutput::Assembly);
+  if (!assembly)
+    return assembly.takeError();
+  return std::string(assembly->data(), assembly->size());
 }
 
 static constexpr Regime regimes[] = {Regime::Cached, Regime::Streaming};
@@ -65,18 +76,12 @@ Expected<KernelText> getText(const KernelRequest &request,
       buildModule(&context, request, *target, name, regimes);
   if (failed(lowerToLLVMDialect(*module, *target)))
     return createStringError("the kernel could not be lowered");
-  LLVMContext llvmContext;
-  auto code = translateToLLVMIR(*module, *target, llvmContext);
-  if (!code)
-    return code.takeError();
-  Expected<SmallVector<char, 0>> assembly =
-      emitMachineCode(**code, *target, MachineOutput::Assembly);
+  Expected<std::string> assembly = getAssembly(*module, *target);
   if (!assembly)
     return assembly.takeError();
-  StringRef all(assembly->data(), assembly->size());
   for (Regime regime : regimes)
     text.hash[regime == Regime::Streaming] =
-        hashFunction(all, getInstanceName(name, regime));
+        hashFunction(*assembly, getInstanceName(name, regime));
   return text;
 }
 

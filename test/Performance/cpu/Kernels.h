@@ -31,6 +31,13 @@ struct Kernel {
   KernelText text;
 };
 
+/// Of a lowered module.
+llvm::Expected<std::string> getAssembly(mlir::ModuleOp module,
+                                        const mlir::norm::CPUTarget &target);
+
+/// Of a function's lines without comments, directives and its own name.
+std::string hashFunction(llvm::StringRef assembly, llvm::StringRef name);
+
 /// Hashes without running anything: any target that LLVM has will do.
 llvm::Expected<KernelText> getText(const mlir::norm::KernelRequest &request,
                                    llvm::StringRef target);

@@ -13,9 +13,11 @@
 //   hash     hashes of the kernel's instances, for any target
 //   compile  times of compiling the kernel in process
 //   machine  what this machine is to normc; no case
+// A case with a "file" is a file's kernel, which is measured or hashed.
 //
 //===----------------------------------------------------------------------===//
 
+#include "FileRunner.h"
 #include "Runner.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
@@ -62,6 +64,7 @@ struct Session {
   std::unique_ptr<SecondThread> second;
 
   Expected<json::Object> measure(const Case &given);
+  Expected<json::Object> answerFile(StringRef mode, const json::Value &line);
   Expected<json::Object> answer(StringRef mode, const json::Value &line);
 };
 } // namespace
@@ -79,10 +82,26 @@ Expected<json::Object> Session::measure(const Case &given) {
   return Runner(cache, second.get(), given).run();
 }
 
+Expected<json::Object> Session::answerFile(StringRef mode,
+                                           const json::Value &line) {
+  Expected<FileCase> given = FileCase::parse(line);
+  if (!given)
+    return given.takeError();
+  if (mode == "hash")
+    return hashFile(*given);
+  if (mode != "measure")
+    return createStringError("no such mode for a file: " + mode);
+  cache.trim();
+  second.reset();
+  return measureFile(cache, *given);
+}
+
 Expected<json::Object> Session::answer(StringRef mode,
                                        const json::Value &line) {
   if (mode == "machine")
     return describeMachine();
+  if (line.getAsObject()->get("file"))
+    return answerFile(mode, line);
   Expected<Case> given = Case::parse(line);
   if (!given)
     return given.takeError();

@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 /// A sample is long enough for the clock, and for the first call to vanish.
 static constexpr double sampleSeconds = 3e-5;
-static constexpr size_t fewestSamples = 7, mostSamples = 101;
+static constexpr size_t fewestSamples = 15, mostSamples = 101;
 
 static double seconds(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -75,7 +75,7 @@ SmallVector<Times> measure(ArrayRef<Candidate> candidates, size_t sets,
                                       fewestSamples, mostSamples);
   SmallVector<SmallVector<double>> taken(candidates.size());
   SmallVector<size_t> order = llvm::to_vector(llvm::seq(candidates.size()));
-  std::mt19937 random(1);
+  std::mt19937 random(std::random_device{}());
   for (size_t sample = 0; sample < samples; ++sample) {
     // What ran before leaves the caches as it likes: anyone may be the one.
     std::shuffle(order.begin(), order.end(), random);

@@ -49,8 +49,7 @@ LogicalResult
 CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t vectorBits, int64_t rowGroup, int64_t unroll,
                         Hold hold, WeightHold weight, Prefetch prefetch,
-                        int64_t prefetchBytes, StoreKind store, Tail tail,
-                        Overlap overlap) {
+                        int64_t prefetchBytes, StoreKind store, Tail tail) {
   if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512)
     return emitError() << "vector_bits must be 128, 256 or 512, got "
                        << vectorBits;

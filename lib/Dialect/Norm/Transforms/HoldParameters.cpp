@@ -73,38 +73,33 @@ struct WidenedRead {
 /// piece of two planes first the even elements.
 class WidenedCopy {
 public:
-  WidenedCopy(RewriterBase &b, MutableArrayRef<WidenedRead> reads)
-      : b(b), reads(reads),
-        piece(reads.front().read.getVectorType().getNumElements()) {}
+  WidenedCopy(RewriterBase &b, const WidenedRead &first)
+      : b(b), first(first),
+        piece(this->first.read.getVectorType().getNumElements()) {}
 
-  /// Fills the copy before the insertion point; `function` gets its memory.
+  /// Fills the copy before the insertion point, with whole pieces: nothing
+  /// else is read of it. `function` gets its memory.
   void fill(func::FuncOp function, Location loc, int64_t n) {
-    int64_t pieces = llvm::divideCeil(n, piece);
+    int64_t whole = n / piece * piece;
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&function.getBody().front());
-      memory = memref::AllocaOp::create(
-          b, loc, MemRefType::get({pieces * piece}, b.getF32Type()),
-          b.getI64IntegerAttr(64));
+      memory = memref::AllocaOp::create(b, loc,
+                                        MemRefType::get(whole, b.getF32Type()),
+                                        b.getI64IntegerAttr(64));
     }
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(b, loc, value);
     };
-    int64_t whole = n / piece * piece;
     scf::ForOp::create(b, loc, constant(0), constant(whole), constant(piece),
                        ValueRange(),
                        [&](OpBuilder &, Location, Value position, ValueRange) {
                          // Not the loop's builder: the rewriter listens.
                          OpBuilder::InsertionGuard guard(b);
                          b.setInsertionPointToEnd(position.getParentBlock());
-                         widen(loc, position, Value());
+                         widen(loc, position);
                          scf::YieldOp::create(b, loc);
                        });
-    if (whole == n)
-      return;
-    Value mask = vector::CreateMaskOp::create(
-        b, loc, VectorType::get(piece, b.getI1Type()), constant(n - whole));
-    widen(loc, constant(whole), mask);
   }
 
   /// Reads the copy in the place of the parameter.
@@ -121,7 +116,7 @@ public:
 
 private:
   Value at(Location loc, Value position, size_t plane) {
-    int64_t lanes = reads.front().planes.size() == 2 ? piece / 2 : piece;
+    int64_t lanes = first.planes.size() == 2 ? piece / 2 : piece;
     if (plane == 0)
       return position;
     return arith::AddIOp::create(
@@ -129,12 +124,11 @@ private:
         arith::ConstantIndexOp::create(b, loc, plane * lanes));
   }
 
-  void widen(Location loc, Value position, Value mask) {
-    WidenedRead &first = reads.front();
+  void widen(Location loc, Value position) {
     vector::TransferReadOp read = first.read;
     Value row = vector::TransferReadOp::create(
         b, loc, read.getVectorType(), read.getBase(), ValueRange{position},
-        read.getPermutationMapAttr(), read.getPadding(), mask,
+        read.getPermutationMapAttr(), read.getPadding(), /*mask=*/Value(),
         b.getBoolArrayAttr({true}));
     SmallVector<Value> planes{row};
     if (first.planes.size() == 2) {
@@ -142,14 +136,17 @@ private:
       planes = {parts.getRes1(), parts.getRes2()};
     }
     for (auto [number, plane] : llvm::enumerate(planes)) {
-      Value wide = arith::ExtFOp::create(b, loc, first.planeType, plane);
+      Value wide = plane;
+      if (wide.getType() != first.planeType)
+        wide = arith::ExtFOp::create(b, loc, first.planeType, wide);
       vector::StoreOp::create(b, loc, wide, memory,
                               ValueRange{at(loc, position, number)});
     }
   }
 
   RewriterBase &b;
-  MutableArrayRef<WidenedRead> reads;
+  /// Of all reads, which are alike.
+  WidenedRead first;
   int64_t piece;
   Value memory;
 };
@@ -210,56 +207,81 @@ static Value createIsAligned(OpBuilder &b, Location loc, scf::ForallOp loop) {
                                constant(0));
 }
 
+/// The parameters that an output's loop over whole rounds reads, and where.
+static llvm::MapVector<Value, SmallVector<WidenedRead>>
+findWidened(scf::ForOp loop) {
+  llvm::MapVector<Value, SmallVector<WidenedRead>> parameters;
+  llvm::SmallPtrSet<Value, 2> asIs;
+  loop.walk([&](vector::TransferReadOp read) {
+    Value parameter = read.getBase();
+    if (!readsParameter(read))
+      return;
+    std::optional<WidenedRead> match = matchWidened(read);
+    bool changes = match && (!read.getVectorType().getElementType().isF32() ||
+                             match->planes.size() == 2);
+    if (!changes || read.getMask())
+      asIs.insert(parameter);
+    else
+      parameters[parameter].push_back(*match);
+  });
+  for (Value parameter : asIs)
+    parameters.erase(parameter);
+  return parameters;
+}
+
+/// Rows of a call go one way or the other: in each output loop there is a
+/// branch, which is always taken or never.
 static LogicalResult widenParameters(func::FuncOp function,
-                                     scf::ForallOp loop) {
+                                     scf::ForallOp rows) {
   auto refuse = [&](const Twine &why) {
     return function->emitError()
            << "cannot obey schedule field 'weight' = widened: " << why;
   };
-  llvm::MapVector<Value, SmallVector<vector::TransferReadOp>> parameters;
-  loop.walk([&](vector::TransferReadOp read) {
-    if (readsParameter(read) &&
-        (!read.getVectorType().getElementType().isF32() ||
-         llvm::all_of(read->getUsers(), llvm::IsaPred<vector::DeinterleaveOp>)))
-      parameters[read.getBase()].push_back(read);
+  SmallVector<scf::ForOp> loops;
+  rows.walk([&](scf::ForOp loop) {
+    bool single =
+        llvm::range_size(loop.getBody()->getOps<vector::TransferWriteOp>()) < 2;
+    if (!loop.getNumResults() && !single && !findWidened(loop).empty())
+      loops.push_back(loop);
   });
-  if (parameters.empty())
-    return refuse("there is no weight or bias to convert that all rows share");
+  if (loops.empty())
+    return refuse("there is no loop over a row that converts a weight or a "
+                  "bias which all rows share");
 
-  IRRewriter b(loop);
-  Location loc = loop.getLoc();
-  // Few rows go the other way.
+  IRRewriter b(rows);
+  Location loc = rows.getLoc();
   Value count =
-      getValueOrCreateConstantIndexOp(b, loc, loop.getMixedUpperBound()[0]);
+      getValueOrCreateConstantIndexOp(b, loc, rows.getMixedUpperBound()[0]);
   Value many = arith::CmpIOp::create(
       b, loc, arith::CmpIPredicate::uge, count,
       arith::ConstantIndexOp::create(b, loc, kFewestRows));
-  if (Value aligned = createIsAligned(b, loc, loop))
+  if (Value aligned = createIsAligned(b, loc, rows))
     many = arith::AndIOp::create(b, loc, many, aligned);
-  auto branch = scf::IfOp::create(b, loc, many, /*withElseRegion=*/true);
-  b.setInsertionPointToStart(branch.elseBlock());
-  b.clone(*loop);
-  b.moveOpBefore(loop, branch.thenYield());
-  for (auto &[parameter, reads] : parameters) {
-    int64_t n = cast<MemRefType>(parameter.getType()).getDimSize(0);
-    if (ShapedType::isDynamic(n))
-      return refuse("the size of a row is not known");
-    if (n * 4 > kMostBytes)
-      return refuse("a row of " + Twine(n) + " elements takes more than " +
-                    Twine(kMostBytes >> 10) + " KiB as f32");
-    SmallVector<WidenedRead> widened;
-    for (vector::TransferReadOp read : reads) {
-      std::optional<WidenedRead> match = matchWidened(read);
-      // Pieces must be alike, and start where the copy's do.
-      if (!match || read.getVectorType() != reads.front().getVectorType())
-        return refuse("the weight is used as it is");
-      widened.push_back(*match);
-    }
+  llvm::MapVector<Value, std::unique_ptr<WidenedCopy>> copies;
+  for (scf::ForOp loop : loops) {
     b.setInsertionPoint(loop);
-    WidenedCopy copy(b, widened);
-    copy.fill(function, loc, n);
-    for (WidenedRead &read : widened)
-      copy.replace(read);
+    auto branch = scf::IfOp::create(b, loc, many, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.elseBlock());
+    b.clone(*loop);
+    b.moveOpBefore(loop, branch.thenYield());
+    for (auto &[parameter, reads] : findWidened(loop)) {
+      std::unique_ptr<WidenedCopy> &copy = copies[parameter];
+      if (!copy) {
+        int64_t n = cast<MemRefType>(parameter.getType()).getDimSize(0);
+        if (ShapedType::isDynamic(n))
+          return refuse("the size of a row is not known");
+        if (n * 4 > kMostBytes)
+          return refuse("a row of " + Twine(n) + " elements takes more than " +
+                        Twine(kMostBytes >> 10) + " KiB as f32");
+        b.setInsertionPoint(rows);
+        auto filled = scf::IfOp::create(b, loc, many, /*withElseRegion=*/false);
+        b.setInsertionPointToStart(filled.thenBlock());
+        copy = std::make_unique<WidenedCopy>(b, reads.front());
+        copy->fill(function, loc, n);
+      }
+      for (WidenedRead &read : reads)
+        copy->replace(read);
+    }
   }
   return success();
 }

@@ -250,27 +250,11 @@ struct NormVectorizePass
                                "attaches them";
       return signalPassFailure();
     }
-    if (auto cpu = dyn_cast<CPUScheduleAttr>(schedule);
-        cpu && failed(verifySchedule(function, cpu)))
-      return signalPassFailure();
     SmallVector<linalg::GenericOp> sweeps;
     function.walk([&](linalg::GenericOp op) { sweeps.push_back(op); });
     for (linalg::GenericOp sweep : sweeps)
       if (failed(vectorize(sweep, tree, schedule)))
         return signalPassFailure();
-  }
-
-  /// A schedule is obeyed or refused, never ignored.
-  static LogicalResult verifySchedule(func::FuncOp function,
-                                      CPUScheduleAttr schedule) {
-    auto refuse = [&](StringRef field, StringRef accepted) {
-      return function->emitError()
-             << "cannot obey " << schedule << ": schedule field '" << field
-             << "' must be " << accepted;
-    };
-    if (schedule.getOverlap() != Overlap::None)
-      return refuse("overlap", "none");
-    return success();
   }
 
   LogicalResult vectorize(linalg::GenericOp op, TreeAttr tree,

@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Choose.h"
 #include "Levels.h"
-#include "Rows.h"
 #include <cstring>
 
 using namespace handwritten;
@@ -20,12 +20,12 @@ using namespace handwritten;
 namespace {
 /// Bytes that are cleared beside bytes that stay.
 alignas(64) constexpr uint8_t selection[96] = {
-    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
-    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
-    0,    0,    0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xff, 0xff, 0xff, 0xff};
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 template <typename Raw> INLINE Raw lastBytes(int count) {
   Raw mask;
@@ -79,8 +79,14 @@ template <typename Raw> INLINE void storeBytes(void *to, Raw raw, int count) {
 /// What all formats share.
 struct Common {
   using Vector = __m256;
+  static constexpr bool exactProduct = false;
   static constexpr bool overlaps = true, inBlocks = false;
-  static constexpr int64_t shortRow = 256, ahead = 16384;
+  /// Blocks of a row without loops, and of one that stays in registers.
+  static constexpr int chains = 8, mostHeld = 8, mostKept = 8;
+  /// Of eight rows: 16 registers hold no parameters, and widening is shared.
+  static constexpr bool groupsHeld = false, inOrder = false;
+  static constexpr int64_t shortRow = 256;
+  static constexpr int64_t ahead = 4096; ///< elements, at least
 
   INLINE static Vector broadcast(float value) { return _mm256_set1_ps(value); }
   INLINE static float sum(Vector v) {
@@ -109,6 +115,10 @@ struct Float : Common {
   using Raw = __m256;
   using Wide = Planes<Vector, 1>;
   static constexpr int size = 8, planes = 1, unrolled = 8;
+  static constexpr int64_t shortRow = 128;
+  static constexpr int mostHeld = 16;
+  /// Nothing to widen, and eight streams are slower from the L2.
+  static constexpr bool inOrder = true;
   static constexpr bool worthWidening = false;
 
   INLINE static Raw load(const float *from) { return _mm256_loadu_ps(from); }
@@ -118,6 +128,10 @@ struct Float : Common {
   INLINE static void store(float *to, Raw raw) { _mm256_storeu_ps(to, raw); }
   INLINE static void storePart(float *to, Raw raw, int count) {
     storeBytes(to, raw, 4 * count);
+  }
+  INLINE static Raw keep(float *to, Raw raw) {
+    store(to, raw);
+    return raw;
   }
   INLINE static void stream(float *to, Raw raw) { _mm256_stream_ps(to, raw); }
   INLINE static Wide widen(Raw raw) { return {{raw}}; }
@@ -143,6 +157,8 @@ struct Half : Common {
   using Wide = Planes<Vector, 1>;
   static constexpr int size = 8, planes = 1, unrolled = 8;
   static constexpr bool worthWidening = true;
+  /// Of two elements: need not wait for the root.
+  static constexpr bool exactProduct = true;
 
   INLINE static Raw load(const uint16_t *from) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i *>(from));
@@ -155,6 +171,12 @@ struct Half : Common {
   }
   INLINE static void storePart(uint16_t *to, Raw raw, int count) {
     storeBytes(to, raw, 2 * count);
+  }
+  /// Conversions from memory do without the shuffle of those from registers.
+  INLINE static Raw keep(uint16_t *to, Raw raw) {
+    store(to, raw);
+    asm("" : "+m"(*reinterpret_cast<__m128i_u *>(to)));
+    return load(to);
   }
   INLINE static void stream(uint16_t *to, Raw raw) {
     _mm_stream_si128(reinterpret_cast<__m128i *>(to), raw);
@@ -199,6 +221,10 @@ struct BFloat : Common {
   INLINE static void storePart(uint16_t *to, Raw raw, int count) {
     storeBytes(to, raw, 2 * count);
   }
+  INLINE static Raw keep(uint16_t *to, Raw raw) {
+    store(to, raw);
+    return raw;
+  }
   INLINE static void stream(uint16_t *to, Raw raw) {
     _mm256_stream_si256(reinterpret_cast<__m256i *>(to), raw);
   }
@@ -221,17 +247,17 @@ struct BFloat : Common {
   INLINE static Raw keepLast(Raw raw, int count) {
     return _mm256_and_si256(raw, lastBytes<__m256i>(2 * count));
   }
-  INLINE static Wide keep(Wide wide, __m256i mask) {
+  INLINE static Wide select(Wide wide, __m256i mask) {
     __m256i even = _mm256_srai_epi32(_mm256_slli_epi32(mask, 16), 16);
     __m256i odd = _mm256_srai_epi32(mask, 16);
     return {{_mm256_and_ps(wide.v[0], _mm256_castsi256_ps(even)),
              _mm256_and_ps(wide.v[1], _mm256_castsi256_ps(odd))}};
   }
   INLINE static Wide keepLast(Wide wide, int count) {
-    return keep(wide, lastBytes<__m256i>(2 * count));
+    return select(wide, lastBytes<__m256i>(2 * count));
   }
   INLINE static Wide keepFirst(Wide wide, int count) {
-    return keep(wide, firstBytes<__m256i>(2 * count));
+    return select(wide, firstBytes<__m256i>(2 * count));
   }
   INLINE static void addAll(Vector &sum, Raw raw) {
     Wide x = widen(raw);

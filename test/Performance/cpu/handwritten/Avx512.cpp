@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Choose.h"
 #include "Levels.h"
-#include "Rows.h"
 
 using namespace handwritten;
 
@@ -25,8 +25,14 @@ INLINE __mmask32 first32(int count) { return _bzhi_u32(~0u, count); }
 /// What all formats share.
 struct Common {
   using Vector = __m512;
+  static constexpr bool exactProduct = false;
   static constexpr bool overlaps = false, inBlocks = false;
-  static constexpr int64_t shortRow = 256, ahead = 16384;
+  /// Blocks of a row without loops, and of one that stays in registers.
+  static constexpr int chains = 8, mostHeld = 16, mostKept = 16;
+  /// Of eight rows: parameters in registers, one row after the other.
+  static constexpr bool groupsHeld = true, inOrder = true;
+  static constexpr int64_t shortRow = 256;
+  static constexpr int64_t ahead = 4096; ///< elements, at least
 
   INLINE static Vector broadcast(float value) { return _mm512_set1_ps(value); }
   INLINE static float sum(Vector v) { return _mm512_reduce_add_ps(v); }
@@ -41,8 +47,8 @@ struct Common {
       return _mm512_shuffle_ps(a, b, 0x44) + _mm512_shuffle_ps(a, b, 0xee);
     };
     Vector a = four(v), b = four(v + 4);
-    Vector both = _mm512_shuffle_f32x4(a, b, 0x88) +
-                  _mm512_shuffle_f32x4(a, b, 0xdd);
+    Vector both =
+        _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xdd);
     both += _mm512_shuffle_f32x4(both, both, 0xb1);
     return _mm512_castps512_ps256(_mm512_shuffle_f32x4(both, both, 0x08));
   }
@@ -57,6 +63,8 @@ struct Float : Common {
   using Raw = __m512;
   using Wide = Planes<Vector, 1>;
   static constexpr int size = 16, planes = 1, unrolled = 4;
+  /// In the L2 longer rows are faster one by one.
+  static constexpr int64_t shortRow = 128;
   static constexpr bool worthWidening = false;
 
   INLINE static Raw load(const float *from) { return _mm512_loadu_ps(from); }
@@ -66,6 +74,10 @@ struct Float : Common {
   INLINE static void store(float *to, Raw raw) { _mm512_storeu_ps(to, raw); }
   INLINE static void storePart(float *to, Raw raw, int count) {
     _mm512_mask_storeu_ps(to, first16(count), raw);
+  }
+  INLINE static Raw keep(float *to, Raw raw) {
+    store(to, raw);
+    return raw;
   }
   INLINE static void stream(float *to, Raw raw) { _mm512_stream_ps(to, raw); }
   INLINE static Wide widen(Raw raw) { return {{raw}}; }
@@ -85,6 +97,8 @@ struct Half : Common {
   using Wide = Planes<Vector, 1>;
   static constexpr int size = 16, planes = 1, unrolled = 4;
   static constexpr bool worthWidening = true;
+  /// Of two elements: need not wait for the root.
+  static constexpr bool exactProduct = true;
 
   INLINE static Raw load(const uint16_t *from) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(from));
@@ -97,6 +111,10 @@ struct Half : Common {
   }
   INLINE static void storePart(uint16_t *to, Raw raw, int count) {
     _mm256_mask_storeu_epi16(to, first16(count), raw);
+  }
+  INLINE static Raw keep(uint16_t *to, Raw raw) {
+    store(to, raw);
+    return raw;
   }
   INLINE static void stream(uint16_t *to, Raw raw) {
     _mm256_stream_si256(reinterpret_cast<__m256i *>(to), raw);
@@ -135,6 +153,10 @@ struct BFloat : Common {
   INLINE static void storePart(uint16_t *to, Raw raw, int count) {
     _mm512_mask_storeu_epi16(to, first32(count), raw);
   }
+  INLINE static Raw keep(uint16_t *to, Raw raw) {
+    store(to, raw);
+    return raw;
+  }
   INLINE static void stream(uint16_t *to, Raw raw) {
     _mm512_stream_si512(reinterpret_cast<__m512i *>(to), raw);
   }
@@ -145,12 +167,12 @@ struct BFloat : Common {
   }
   INLINE static Raw narrow(Wide wide) {
     // Word 2i is even element i, which the conversion puts into the lower half.
-    __m512i order = _mm512_set_epi16(
-        31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22,
-        6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26,
+                                     10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                     4, 19, 3, 18, 2, 17, 1, 16, 0);
     return _mm512_permutexvar_epi16(
-        order, reinterpret_cast<__m512i>(
-                   _mm512_cvtne2ps_pbh(wide.v[1], wide.v[0])));
+        order,
+        reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(wide.v[1], wide.v[0])));
   }
   INLINE static Wide keepFirst(Wide wide, int count) {
     return {{_mm512_maskz_mov_ps(first16((count + 1) / 2), wide.v[0]),

@@ -16,6 +16,9 @@ using namespace handwritten;
 
 Function handwritten::find(Level level, Op op, Type x, Type weight,
                            bool residual) {
+  // Its 512-bit conversions of f16 are slower than two of 256 bits.
+  if (x == Type::F16 && __builtin_cpu_is("znver4"))
+    level = Level::AVX2;
   return level == Level::AVX2 ? avx2::find(op, x, weight, residual)
                               : avx512::find(op, x, weight, residual);
 }

@@ -63,10 +63,6 @@ def Norm_Tail : Norm_Enum<"Tail",
     "how the last, partial vector of a row is accessed", [
       I32EnumAttrCase<"Mask", 0, "mask">,
       I32EnumAttrCase<"Narrow", 1, "narrow">]>;
-def Norm_Overlap : Norm_Enum<"Overlap",
-    "what the output sweep of a row is merged with", [
-      I32EnumAttrCase<"None", 0, "none">,
-      I32EnumAttrCase<"NextStatistic", 1, "next_statistic">]>;
 
 class Norm_DefaultEnum<EnumAttrInfo info, string value>
     : EnumParameter<info> {
@@ -126,11 +122,10 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     | `row_group` | rows that share one reduction, square root and division |
     | `unroll` | vectors per iteration of the output sweep |
     | `hold` | `registers`: the row is unrolled and read once; `cache`: each sweep reads it again |
-    | `weight` | `reload`: read for each row; `registers`: kept; `widened`: converted to f32 once per call |
+    | `weight` | weight and bias. `reload`: read for each row; `registers`: read before the rows (with `hold = registers`); `widened`: converted to f32 once per call (of four rows or more), on the stack |
     | `prefetch`, `prefetch_bytes` | hint and distance of the prefetch of later rows |
     | `store` | `regular`, or `non_temporal` past the last-level cache |
     | `tail` | `mask`: masked access; `narrow`: narrower vectors where elements have less than 32 bits |
-    | `overlap` | `next_statistic`: the output sweep is merged with the next row's statistic |
 
     Example: `#norm.cpu_schedule<vector_bits = 512, hold = registers>`
   }];
@@ -143,8 +138,7 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     Norm_DefaultEnum<Norm_Prefetch, "Prefetch::None">:$prefetch,
     DefaultValuedParameter<"int64_t", "0">:$prefetch_bytes,
     Norm_DefaultEnum<Norm_StoreKind, "StoreKind::Regular">:$store,
-    Norm_DefaultEnum<Norm_Tail, "Tail::Mask">:$tail,
-    Norm_DefaultEnum<Norm_Overlap, "Overlap::None">:$overlap);
+    Norm_DefaultEnum<Norm_Tail, "Tail::Mask">:$tail);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

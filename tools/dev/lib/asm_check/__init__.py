@@ -1,0 +1,1 @@
+"""Counts what the inner loops of kernels do, beside hand-written ones."""

@@ -1,0 +1,1 @@
+"""tools/dev/peers: RMSNorm of other libraries, as Python users call them."""
