@@ -135,7 +135,7 @@ llvm::Expected<Regime> Explainer::getRegime(int64_t rows) {
              : Regime::Cached;
 }
 
-static SmallVector<OperandBytes> sum(ArrayRef<Access> accesses, int64_t rows) {
+static SmallVector<OperandBytes> sum(ArrayRef<Access> accesses) {
   SmallVector<OperandBytes> result;
   for (const Access &access : accesses) {
     auto *it = llvm::find_if(result, [&](const OperandBytes &bytes) {
@@ -143,7 +143,7 @@ static SmallVector<OperandBytes> sum(ArrayRef<Access> accesses, int64_t rows) {
     });
     if (it == result.end())
       it = result.insert(result.end(), {access.operand.str()});
-    (access.write ? it->written : it->read) += rows * access.bytes;
+    (access.write ? it->written : it->read) += access.bytes;
   }
   llvm::sort(result, [](const OperandBytes &a, const OperandBytes &b) {
     return a.name < b.name;
@@ -169,9 +169,8 @@ llvm::Expected<CallCost> Explainer::cost(const KernelRequest &what,
   auto tree = kernel->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
   auto schedule =
       kernel->getAttrOfType<CPUScheduleAttr>(NormDialect::kScheduleAttr);
-  SmallVector<Access> accesses = predictAccesses(what, tree, schedule, n);
-  CallCost result{rows, n,  regime, sum(accesses, rows), counted->operands,
-                  {},   {}, 0};
+  SmallVector<Access> accesses = predictAccesses(what, tree, schedule, rows, n);
+  CallCost result{rows, n, regime, sum(accesses), counted->operands, {}, {}, 0};
   llvm::sort(result.counted, [](const OperandBytes &a, const OperandBytes &b) {
     return a.name < b.name;
   });
@@ -180,12 +179,12 @@ llvm::Expected<CallCost> Explainer::cost(const KernelRequest &what,
   int64_t shared = 0;
   for (const Access &access : accesses) {
     if (access.reuse == Reuse::BetweenCalls)
-      shape.rowBytes += access.bytes;
+      shape.callBytes += access.distinct;
     if (access.reuse == Reuse::BetweenRows)
-      shared += access.bytes;
+      shared += access.distinct;
   }
-  shape.callBytes = rows * shape.rowBytes + shared;
-  shape.rowBytes += shared;
+  shape.rowBytes = shape.callBytes / std::max<int64_t>(rows, 1) + shared;
+  shape.callBytes += shared;
   result.hot = predictCall(machine, *work, accesses, shape, /*cold=*/false);
   result.cold = predictCall(machine, *work, accesses, shape, /*cold=*/true);
   double instructions = 0;
@@ -206,6 +205,7 @@ void Explainer::explainRejected(Explanation &result, const CallCost &chosen,
   CPUProblem problem;
   problem.level = target.level;
   problem.n = request.n;
+  problem.rows = request.rows;
   problem.x = typeOf(request.getNormInput());
   if (request.weight || request.bias)
     problem.parameter = typeOf(request.bias ? *request.bias : *request.weight);

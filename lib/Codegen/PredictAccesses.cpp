@@ -40,6 +40,7 @@ struct Sweep {
   int64_t elements;
   bool inF64;
   SmallVector<Stream> reads, writes;
+  int64_t stretch = 0; ///< sweeps up to a reduction's result are one
 
   bool touchesBF16() const {
     auto isBF16 = [](const Stream &s) { return s.kind == ElementKind::BF16; };
@@ -79,31 +80,45 @@ static SmallVector<Sweep> getSweeps(const KernelRequest &request, int64_t n) {
   if (request.bias)
     output.reads.push_back({"bias", *request.bias, false});
   sweeps.push_back(output);
+  int64_t stretch = 0;
+  for (Sweep &sweep : sweeps) {
+    sweep.stretch = stretch;
+    stretch += sweep.reduces;
+  }
   return sweeps;
+}
+
+/// Elements of a piece and of a round of it.
+static std::pair<int64_t, int64_t>
+getPieceAndRound(const Sweep &sweep, TreeAttr tree, CPUScheduleAttr schedule) {
+  int64_t lanes = schedule.getVectorBits() / (sweep.inF64 ? 64 : 32);
+  bool planar =
+      sweep.reduces ? tree.getPairs() : sweep.touchesBF16() && !sweep.inF64;
+  int64_t piece = lanes * (planar ? 2 : 1);
+  return {piece, sweep.reduces ? tree.getElementsPerRound()
+                               : schedule.getUnroll() * piece};
 }
 
 /// The pieces of a sweep that stand outside of loops.
 static std::set<Piece> getStraightPieces(const Sweep &sweep, TreeAttr tree,
                                          CPUScheduleAttr schedule) {
-  int64_t lanes = schedule.getVectorBits() / (sweep.inF64 ? 64 : 32);
-  bool planar =
-      sweep.reduces ? tree.getPairs() : sweep.touchesBF16() && !sweep.inF64;
-  int64_t piece = lanes * (planar ? 2 : 1);
-  int64_t round =
-      sweep.reduces ? tree.getElementsPerRound() : schedule.getUnroll() * piece;
+  auto [piece, round] = getPieceAndRound(sweep, tree, schedule);
   int64_t block = sweep.reduces ? round * tree.getRoundsPerFold()
                                 : std::max(sweep.elements, round);
   bool unrolled = schedule.getHold() == Hold::Registers;
-
   std::set<Piece> pieces;
-  auto addRange = [&](int64_t from, int64_t to) {
+  // An output past the cache is loops of any length.
+  if (!sweep.reduces && !unrolled &&
+      schedule.getStore() == StoreKind::NonTemporal)
+    return pieces;
+  auto addRange = [&, piece = piece](int64_t from, int64_t to) {
     for (int64_t at = from; at < to; at += piece)
       pieces.insert({at, piece, std::min(piece, to - at)});
   };
   // Rounds between two folds are a loop where there are several, and so are
   // blocks of them.
   int64_t n = sweep.elements, blocks = n / block;
-  auto addBlock = [&](int64_t from, int64_t elements) {
+  auto addBlock = [&, round = round](int64_t from, int64_t elements) {
     int64_t whole = elements / round * round;
     if (unrolled || whole == round)
       addRange(from, from + whole);
@@ -121,47 +136,121 @@ static std::set<Piece> getStraightPieces(const Sweep &sweep, TreeAttr tree,
   return pieces;
 }
 
+namespace {
+/// What is in registers, or on the stack, while the sweeps of a row are done.
+class RowMemory {
+public:
+  /// A group's sweeps are loops over its rows: what they hand on is what was
+  /// computed, not what was read, unless it may have been overwritten.
+  explicit RowMemory(bool grouped) : grouped(grouped) {}
+
+  /// Elements of a row that `sweep` reads.
+  int64_t read(const Sweep &sweep, StringRef name,
+               const std::set<Piece> &straight, bool whole) {
+    int64_t elements = sweep.elements;
+    if (!whole) // a part of a row is an array of its own
+      return elements;
+    for (const Piece &piece : straight) {
+      auto [known, added] = places[name].try_emplace(piece, sweep.stretch);
+      if (!added && isThere(known->second, sweep.stretch))
+        elements -= piece.taken;
+    }
+    return elements;
+  }
+
+  void write(const Sweep &sweep, StringRef name,
+             const std::set<Piece> &straight) {
+    writes.insert(sweep.stretch);
+    // A partial vector that was written is read back: what it would be
+    // elsewhere is not known from the store.
+    for (const Piece &piece : straight)
+      if (piece.taken == piece.elements)
+        places[name].try_emplace(piece, kComputed);
+  }
+
+private:
+  static constexpr int64_t kComputed = -1;
+
+  bool isThere(int64_t from, int64_t stretch) {
+    if (!grouped || from == kComputed || from == stretch)
+      return true;
+    auto wrote = writes.lower_bound(from);
+    return wrote != writes.end() && *wrote < stretch;
+  }
+
+  bool grouped;
+  std::map<StringRef, std::map<Piece, int64_t>> places;
+  std::set<int64_t> writes;
+};
+} // namespace
+
+/// Bytes of a parameter that all reads of a call take.
+static int64_t readParameter(const Sweep &output, const Stream &stream,
+                             TreeAttr tree, CPUScheduleAttr schedule,
+                             int64_t rows, int64_t n) {
+  int64_t element = getElementBytes(stream.kind);
+  auto [piece, round] = getPieceAndRound(output, tree, schedule);
+  bool converts =
+      element == 2 || (stream.kind == ElementKind::F32 && output.touchesBF16());
+  if (schedule.getWeight() == WeightHold::Registers)
+    return n * element;
+  if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts)
+    return rows * n * element;
+  int64_t inLoop = n / round * round;
+  if (schedule.getStore() == StoreKind::Regular && inLoop == round)
+    inLoop = 0; // a single round is no loop
+  return (n / piece * piece + rows * (n - inLoop)) * element;
+}
+
 SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
                                                 TreeAttr tree,
                                                 CPUScheduleAttr schedule,
-                                                int64_t n) {
+                                                int64_t rows, int64_t n) {
+  // The rows of groups, of which the last may be short.
+  int64_t group = schedule.getRowGroup(), grouped = 0;
+  if (group > 1) {
+    int64_t fewest = std::max<int64_t>(2, group / 4);
+    grouped = std::min((rows + group - fewest) / group * group, rows);
+  }
   SmallVector<Access> accesses;
-  std::map<StringRef, std::set<Piece>> inRegisters;
+  RowMemory single(/*grouped=*/false), together(/*grouped=*/true);
+  std::set<StringRef> seen;
   for (const Sweep &sweep : getSweeps(request, n)) {
     std::set<Piece> straight;
     if (!ShapedType::isDynamic(request.n))
       straight = getStraightPieces(sweep, tree, schedule);
-    // A part of a row is an array of its own.
-    bool whole = sweep.elements == n;
     for (const Stream &stream : sweep.reads) {
-      int64_t elements = sweep.elements;
-      auto [seen, first] = inRegisters.try_emplace(stream.name);
-      if (whole) {
-        for (const Piece &piece : straight)
-          if (!seen->second.insert(piece).second)
-            elements -= piece.taken;
+      int64_t element = getElementBytes(stream.kind);
+      if (!stream.perRow) {
+        accesses.push_back(
+            {stream.name, readParameter(sweep, stream, tree, schedule, rows, n),
+             n * element, false, Reuse::BetweenRows});
+        continue;
       }
+      bool whole = sweep.elements == n;
+      int64_t elements =
+          (rows - grouped) * single.read(sweep, stream.name, straight, whole) +
+          grouped * together.read(sweep, stream.name, straight, whole);
+      bool first = seen.insert(stream.name).second;
       if (elements)
-        accesses.push_back({stream.name,
-                            elements * getElementBytes(stream.kind), false,
-                            !stream.perRow ? Reuse::BetweenRows
-                            : first        ? Reuse::BetweenCalls
-                                           : Reuse::WithinRow});
+        accesses.push_back({stream.name, elements * element,
+                            first ? elements * element : 0, false,
+                            first ? Reuse::BetweenCalls : Reuse::WithinRow});
     }
     for (const Stream &stream : sweep.writes) {
-      // A partial vector that was written is read back: what it would be
-      // elsewhere is not known from the store.
-      for (const Piece &piece : straight)
-        if (piece.taken == piece.elements)
-          inRegisters[stream.name].insert(piece);
-      accesses.push_back({stream.name, n * getElementBytes(stream.kind), true,
-                          Reuse::BetweenCalls});
+      single.write(sweep, stream.name, straight);
+      together.write(sweep, stream.name, straight);
+      seen.insert(stream.name);
+      int64_t bytes = rows * n * getElementBytes(stream.kind);
+      accesses.push_back(
+          {stream.name, bytes, bytes, true, Reuse::BetweenCalls});
     }
   }
+  int64_t statistic = rows * getElementBytes(request.getStatistic());
   for (auto [name, wanted] :
        {std::pair(StringRef("rstd"), request.rstd), {"mean", request.mean}})
     if (wanted)
-      accesses.push_back({name, getElementBytes(request.getStatistic()), true,
-                          Reuse::BetweenCalls});
+      accesses.push_back(
+          {name, statistic, statistic, true, Reuse::BetweenCalls});
   return accesses;
 }

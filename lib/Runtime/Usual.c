@@ -8,227 +8,225 @@
 //
 // Most calls are right and their rows one matrix in C order. One pass over the
 // operands tells so and fills the kernel's arguments, for a row of 128 elements
-// takes 20 ns. What it does not take is not wrong: normc_validate judges it.
+// takes 20 ns. What it does not take is not wrong: normc_run_any judges it.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Internal.h"
 
+/// All in registers: one function, as calls and memory would double its time.
+#define INLINE static inline __attribute__((always_inline))
+
 /// Most elements of an operand: none has elements of more than 16 bytes, so
 /// extents and sums of them fit into 64 bits.
 #define MAX_ELEMENTS (INT64_C(1) << 56)
 
-/// Operands that are taken so far, x the first.
-struct taken {
-  const struct normc_kernel_info *info;
+/// What x says.
+struct matrix {
   const struct normc_tensor *x;
-  int64_t n, rows;
-  int32_t dims; ///< of x, that count rows
-  int count;
-  int operand[NORMC_OPERANDS];
-  uint64_t low[NORMC_OPERANDS], high[NORMC_OPERANDS]; ///< addresses
+  int64_t n, rows, elements;
+  int32_t last;  ///< x's last dimension, the number of those before it
+  uint32_t type; ///< x's
 };
 
-/// Whether the structs are this runtime's own and their values in order.
-static inline int takeStructs(const struct normc_kernel_info *info,
-                              const struct normc_args *args) {
+/// Addresses [low, high) of an operand.
+struct range {
+  uint64_t low, high;
+};
+
+/// A type as one number: one load, where combining its fields takes seven
+/// instructions.
+INLINE uint32_t typeNumber(const struct normc_dtype *dtype) {
+  uint32_t number;
+  __builtin_memcpy(&number, dtype, sizeof(number));
+  return number;
+}
+
+/// 0 if a call does not give the operand.
+INLINE uint64_t given(const struct normc_tensor *tensor) {
+  uint64_t type_and_rank;
+  __builtin_memcpy(&type_and_rank, &tensor->dtype, sizeof(type_and_rank));
+  return type_and_rank | (uint64_t)(uintptr_t)tensor->data;
+}
+NORMC_STATIC_ASSERT(offsetof(struct normc_tensor, ndim) ==
+                    offsetof(struct normc_tensor, dtype) + 4);
+
+/// Flags and epsilon of a call whose structs are this runtime's own.
+INLINE int takeValues(const struct normc_kernel_info *info,
+                      const struct normc_args *args, struct normc_rows *rows) {
   if (!info || !args || info->struct_size != sizeof(*info) ||
       info->abi != NORMC_ABI || args->struct_size != sizeof(*args) ||
       args->llc_bytes < 0)
     return 0;
-  if (info->flags & NORMC_INFO_RUNTIME_EPSILON
-          ? args->epsilon - args->epsilon != 0
-          : args->epsilon != 0 && args->epsilon != info->epsilon)
-    return 0;
-  switch (args->flags) {
-  case NORMC_INSTANCE_BY_SIZE:
-    return info->cached || info->streaming;
-  case NORMC_INSTANCE_CACHED:
-    return info->cached != NULL;
-  case NORMC_INSTANCE_STREAMING:
-    return info->streaming != NULL;
-  }
-  return 0;
-}
-
-/// Takes the numbers of rows and elements from x's shape.
-static inline int takeShape(struct taken *taken) {
-  const struct normc_tensor *x = taken->x;
-  if (x->ndim < 1 || x->ndim > NORMC_MAX_RANK || !x->shape)
-    return 0;
-  taken->dims = x->ndim - 1;
-  taken->n = x->shape[taken->dims];
-  taken->rows = 1;
-  if (taken->n < 1 || (taken->info->n >= 0 && taken->n != taken->info->n))
-    return 0;
-  for (int32_t i = 0; i < taken->dims; ++i)
-    if (x->shape[i] < 1 ||
-        __builtin_mul_overflow(taken->rows, x->shape[i], &taken->rows))
-      return 0;
-  int64_t elements;
-  return !__builtin_mul_overflow(taken->rows, taken->n, &elements) &&
-         elements <= MAX_ELEMENTS;
-}
-
-/// Whether the dimensions of `tensor` that count rows are x's, in C order
-/// around `length` elements.
-static inline int inOrder(const struct taken *taken,
-                          const struct normc_tensor *tensor, int64_t length) {
-  for (int32_t i = taken->dims - 1; i >= 0; --i) {
-    int64_t size = tensor->shape[i];
-    if (size != taken->x->shape[i] ||
-        (tensor->strides && tensor->strides[i] != length && size != 1))
-      return 0;
-    length *= size;
-  }
-  return 1;
-}
-
-/// Whether the last dimension of `tensor` is a row of x's length.
-static inline int isRow(const struct taken *taken,
-                        const struct normc_tensor *tensor) {
-  int32_t last = tensor->ndim - 1;
-  return tensor->shape[last] == taken->n &&
-         (!tensor->strides || tensor->strides[last] == 1 || taken->n == 1);
-}
-
-/// Whether `tensor` is one row, perhaps with sizes of 1 before it.
-static inline int isSingleRow(const struct taken *taken,
-                              const struct normc_tensor *tensor) {
-  if (tensor->ndim < 1 || tensor->ndim > taken->dims + 1 || !tensor->shape)
-    return 0;
-  for (int32_t i = 0; i + 1 < tensor->ndim; ++i)
-    if (tensor->shape[i] != 1)
-      return 0;
-  return isRow(taken, tensor);
-}
-
-/// Whether `output` may have the memory of `other`; both begin there.
-static inline int inPlace(const struct taken *taken, int output, int other) {
-  const struct normc_kernel_info *info = taken->info;
-  if (!(info->flags & NORMC_INFO_IN_PLACE))
-    return 0;
-  if (output == NORMC_Y && other == NORMC_X)
-    return info->y.code == info->x.code && info->y.bits == info->x.bits;
-  return output == NORMC_RESIDUAL_OUT && other == NORMC_RESIDUAL &&
-         info->residual_out.code == info->residual.code &&
-         info->residual_out.bits == info->residual.bits;
-}
-
-/// Takes the memory of an operand, if no output shares it.
-static inline int takeMemory(struct taken *taken, int operand, const void *data,
-                             int64_t elements, int64_t element) {
-  uint64_t low = (uint64_t)(uintptr_t)data;
-  uint64_t high = low + (uint64_t)(elements * element);
-  if (!low || low & (uint64_t)(element - 1) || high < low || high > UINTPTR_MAX)
-    return 0;
-  int count = taken->count;
-  for (int i = 0; normc_is_output(operand) && i < count; ++i)
-    if (low < taken->high[i] && taken->low[i] < high &&
-        !(low == taken->low[i] && inPlace(taken, operand, taken->operand[i])))
-      return 0;
-  taken->operand[count] = operand;
-  taken->low[count] = low;
-  taken->high[count] = high;
-  taken->count = count + 1;
-  return 1;
-}
-
-/// A type as one number; compilers load it as one.
-static inline uint32_t asNumber(const struct normc_dtype *dtype) {
-  return dtype->code | (uint32_t)dtype->bits << 8 |
-         (uint32_t)dtype->lanes << 16;
-}
-
-/// Takes an operand if it is there; `dtype` is the kernel's.
-static inline int take(struct taken *taken, int operand,
-                       const struct normc_tensor *tensor,
-                       const struct normc_dtype *dtype) {
-  if (asNumber(&tensor->dtype) != asNumber(dtype))
-    return 0;
-  if (!asNumber(dtype))
-    return !tensor->data && !tensor->ndim && operand != NORMC_Y;
-  int bits = dtype->bits;
-  if (bits & (bits - 1) || bits < 8 || dtype->lanes > 1)
-    return 0;
-  int64_t elements = taken->rows;
-  if (operand == NORMC_WEIGHT || operand == NORMC_BIAS) {
-    elements = taken->n;
-    if (!isSingleRow(taken, tensor))
-      return 0;
-  } else if (normc_is_per_row(operand)) {
-    if (tensor->ndim != taken->dims || (tensor->ndim && !tensor->shape) ||
-        !inOrder(taken, tensor, 1))
+  rows->epsilon = args->epsilon;
+  if (info->flags & NORMC_INFO_RUNTIME_EPSILON) {
+    if (args->epsilon - args->epsilon != 0)
       return 0;
   } else {
-    elements *= taken->n;
-    if (tensor->ndim != taken->dims + 1 || !tensor->shape ||
-        !isRow(taken, tensor) || !inOrder(taken, tensor, taken->n))
+    if (args->epsilon != 0 && args->epsilon != info->epsilon)
       return 0;
+    rows->epsilon = info->epsilon;
   }
-  return takeMemory(taken, operand, tensor->data, elements, bits / 8);
-}
-
-/// Bytes of one row of all operands as large as x, as Run.c counts them.
-static inline int64_t bytesOfRow(const struct normc_kernel_info *info,
-                                 const struct normc_args *args, int64_t n) {
-  int bits = info->x.bits + info->residual.bits;
-  if (args->y.data != args->x.data)
-    bits += info->y.bits;
-  if (args->residual_out.data != args->residual.data)
-    bits += info->residual_out.bits;
-  return bits / 8 * n;
-}
-
-static inline void setRows(const struct taken *taken,
-                           const struct normc_args *args,
-                           struct normc_rows *rows) {
-  int64_t stride = taken->rows > 1 ? taken->n : 0;
   rows->struct_size = sizeof(*rows);
   rows->flags = args->flags;
+  return 1;
+}
+
+INLINE int takeShape(const struct normc_kernel_info *info,
+                     const struct normc_tensor *x, struct matrix *matrix) {
+  matrix->x = x;
+  matrix->last = x->ndim - 1;
+  if ((uint32_t)matrix->last >= NORMC_MAX_RANK || !x->shape)
+    return 0;
+  matrix->n = x->shape[matrix->last];
+  if (matrix->n != info->n && (info->n >= 0 || matrix->n < 1))
+    return 0;
+  matrix->rows = 1;
+  for (int32_t i = 0; i < matrix->last; ++i)
+    if (x->shape[i] < 1 ||
+        __builtin_mul_overflow(matrix->rows, x->shape[i], &matrix->rows))
+      return 0;
+  matrix->type = typeNumber(&info->x);
+  return !__builtin_mul_overflow(matrix->rows, matrix->n, &matrix->elements) &&
+         matrix->elements <= MAX_ELEMENTS;
+}
+
+INLINE int isKnownType(const struct normc_dtype *dtype) {
+  return !(dtype->bits & (dtype->bits - 1)) && dtype->bits >= 8 &&
+         dtype->lanes <= 1;
+}
+
+INLINE int takeMemory(const struct matrix *matrix,
+                      const struct normc_tensor *tensor,
+                      const struct normc_dtype *dtype, int64_t elements,
+                      struct range *range) {
+  uint32_t type = typeNumber(dtype);
+  if (typeNumber(&tensor->dtype) != type ||
+      ((tensor == matrix->x || type != matrix->type) && !isKnownType(dtype)))
+    return 0;
+  uint64_t element = dtype->bits / 8;
+  range->low = (uint64_t)(uintptr_t)tensor->data;
+  range->high = range->low + (uint64_t)elements * element;
+  return range->low && !(range->low & (element - 1)) &&
+         range->high > range->low && range->high <= UINTPTR_MAX;
+}
+
+/// Whether the sizes of `tensor` but for a row are x's, in C order around
+/// `step` elements.
+INLINE int inOrder(const struct matrix *matrix,
+                   const struct normc_tensor *tensor, int64_t step) {
+  for (int32_t i = matrix->last - 1; i >= 0; --i) {
+    int64_t size = tensor->shape[i];
+    if (size != matrix->x->shape[i] ||
+        (tensor->strides && tensor->strides[i] != step && size != 1))
+      return 0;
+    step *= size;
+  }
+  return 1;
+}
+
+/// Whether dimension `last` of `tensor` is a row as x's.
+INLINE int isRow(const struct matrix *matrix, const struct normc_tensor *tensor,
+                 int32_t last) {
+  return tensor->shape[last] == matrix->n &&
+         (!tensor->strides || tensor->strides[last] == 1 || matrix->n == 1);
+}
+
+/// Takes x, residual, y or residual_out. Often all have x's own arrays.
+INLINE int takeRows(const struct matrix *matrix,
+                    const struct normc_tensor *tensor,
+                    const struct normc_dtype *dtype, struct range *range) {
+  const struct normc_tensor *x = matrix->x;
+  if (tensor->ndim != x->ndim || !tensor->shape)
+    return 0;
+  if ((tensor == x ? tensor->strides != NULL
+                   : tensor->shape != x->shape ||
+                         tensor->strides != x->strides) &&
+      (!isRow(matrix, tensor, matrix->last) ||
+       !inOrder(matrix, tensor, matrix->n)))
+    return 0;
+  return takeMemory(matrix, tensor, dtype, matrix->elements, range);
+}
+
+/// Takes a weight or bias: one row, perhaps with sizes of 1 before it.
+INLINE int takeParameter(const struct matrix *matrix,
+                         const struct normc_tensor *tensor,
+                         const struct normc_dtype *dtype, struct range *range) {
+  int32_t last = tensor->ndim - 1;
+  if (last < 0 || last > matrix->last || !tensor->shape)
+    return 0;
+  for (int32_t i = 0; i < last; ++i)
+    if (tensor->shape[i] != 1)
+      return 0;
+  return isRow(matrix, tensor, last) &&
+         takeMemory(matrix, tensor, dtype, matrix->n, range);
+}
+
+INLINE int meet(struct range a, struct range b) {
+  return a.low < b.high && b.low < a.high;
+}
+
+/// Whether an output has memory of its own, or rightly that of `input`.
+INLINE int fits(const struct normc_kernel_info *info, struct range output,
+                struct range input, const struct normc_dtype *output_type,
+                const struct normc_dtype *input_type) {
+  return !meet(output, input) ||
+         (output.low == input.low && info->flags & NORMC_INFO_IN_PLACE &&
+          typeNumber(output_type) == typeNumber(input_type));
+}
+
+/// Takes the operands after x and y. Returns the bytes of a row
+INLINE int64_t takeUsual(const struct normc_kernel_info *info,
+                         const struct normc_args *args,
+                         struct normc_rows *restrict rows) {
+  struct matrix matrix;
+  struct range x, y, more;
+  if (!takeValues(info, args, rows) || !takeShape(info, &args->x, &matrix) ||
+      !takeRows(&matrix, &args->x, &info->x, &x) ||
+      !takeRows(&matrix, &args->y, &info->y, &y) ||
+      !fits(info, y, x, &info->y, &info->x))
+    return 0;
+  int64_t stride = matrix.rows > 1 ? matrix.n : 0;
+  int64_t bits = info->x.bits + (y.low == x.low ? 0 : info->y.bits);
   rows->x = args->x.data;
-  rows->residual = args->residual.data;
-  rows->weight = args->weight.data;
-  rows->bias = args->bias.data;
-  rows->scale = NULL;
   rows->y = args->y.data;
-  rows->residual_out = args->residual_out.data;
-  rows->scale_out = args->scale_out.data;
-  rows->rstd = args->rstd.data;
-  rows->mean = args->mean.data;
-  rows->n = taken->n;
-  rows->inner = taken->rows;
-  rows->x_stride[0] = rows->residual_stride[0] = 0;
-  rows->weight_stride[0] = rows->weight_stride[1] = 0;
-  rows->bias_stride[0] = rows->bias_stride[1] = 0;
-  rows->y_stride[0] = rows->residual_out_stride[0] = 0;
+  rows->n = matrix.n;
+  rows->inner = matrix.rows;
+  rows->x_stride[0] = rows->y_stride[0] = 0;
   rows->x_stride[1] = rows->y_stride[1] = stride;
-  rows->residual_stride[1] = rows->residual ? stride : 0;
-  rows->residual_out_stride[1] = rows->residual_out ? stride : 0;
-  rows->epsilon = taken->info->flags & NORMC_INFO_RUNTIME_EPSILON
-                      ? args->epsilon
-                      : taken->info->epsilon;
+
+  if (typeNumber(&info->weight)
+          ? !takeParameter(&matrix, &args->weight, &info->weight, &more) ||
+                meet(y, more)
+          : given(&args->weight) != 0)
+    return 0;
+  rows->weight = args->weight.data;
+  rows->weight_stride[0] = rows->weight_stride[1] = 0;
+  if (typeNumber(&info->bias)
+          ? !takeParameter(&matrix, &args->bias, &info->bias, &more) ||
+                meet(y, more)
+          : given(&args->bias) != 0)
+    return 0;
+  rows->bias = args->bias.data;
+  rows->bias_stride[0] = rows->bias_stride[1] = 0;
+
+  if (typeNumber(&info->scale) | typeNumber(&info->scale_out) |
+      typeNumber(&info->rstd) | typeNumber(&info->mean) | given(&args->scale) |
+      given(&args->scale_out) | given(&args->rstd) | given(&args->mean))
+    return 0;
+  rows->scale = rows->scale_out = rows->rstd = rows->mean = NULL;
+
+  if (typeNumber(&info->residual) | typeNumber(&info->residual_out) |
+      given(&args->residual) | given(&args->residual_out))
+    return 0;
+  rows->residual = rows->residual_out = NULL;
+  rows->residual_stride[0] = rows->residual_stride[1] = 0;
+  rows->residual_out_stride[0] = rows->residual_out_stride[1] = 0;
+  return bits / 8 * matrix.n;
 }
 
 int64_t normc_take_usual(const struct normc_kernel_info *info,
                          const struct normc_args *args,
                          struct normc_rows *rows) {
-  if (!takeStructs(info, args))
-    return 0;
-  struct taken taken;
-  taken.info = info;
-  taken.x = &args->x;
-  taken.count = 0;
-#define TAKE(operand, field) take(&taken, operand, &args->field, &info->field)
-  if (!takeShape(&taken) || !TAKE(NORMC_X, x) ||
-      !TAKE(NORMC_RESIDUAL, residual) || !TAKE(NORMC_WEIGHT, weight) ||
-      !TAKE(NORMC_BIAS, bias) || info->scale.bits || args->scale.data ||
-      args->scale.dtype.bits || args->scale.ndim || !TAKE(NORMC_Y, y) ||
-      !TAKE(NORMC_RESIDUAL_OUT, residual_out) ||
-      !TAKE(NORMC_SCALE_OUT, scale_out) || !TAKE(NORMC_RSTD, rstd) ||
-      !TAKE(NORMC_MEAN, mean))
-    return 0;
-#undef TAKE
-  setRows(&taken, args, rows);
-  return bytesOfRow(info, args, taken.n);
+  return takeUsual(info, args, rows);
 }

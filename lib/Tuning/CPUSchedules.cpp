@@ -201,6 +201,11 @@ static CPUFields apply(const Rule &rule, const CPUProblem &problem) {
   if (!problem.parameter ||
       (rule.weight == WeightHold::Widened && !widens(problem)))
     fields.weight = WeightHold::Reload;
+  // A few rows share nothing.
+  if (!ShapedType::isDynamic(problem.rows) && problem.rows < 4) {
+    fields.rowGroup = 1;
+    fields.weight = WeightHold::Reload;
+  }
   fields.prefetch = rule.prefetch;
   fields.prefetchBytes = rule.prefetchBytes;
   if (problem.streaming)
@@ -208,6 +213,22 @@ static CPUFields apply(const Rule &rule, const CPUProblem &problem) {
   if (fields.vectorBits < 512)
     fields.tail = Tail::Narrow;
   return fields;
+}
+
+/// Empty where a row of the problem may be held in registers.
+static std::string whyNotHeld(const CPUProblem &problem, int64_t vectorBits) {
+  if (ShapedType::isDynamic(problem.n))
+    return "the size of a row is not known";
+  // With room for the weight's and the accumulators': 16 registers of AVX2, 32
+  // of AVX-512 and NEON.
+  int64_t held = vectorBits == 256 ? 8 : 16;
+  int64_t vectors =
+      llvm::divideCeil(problem.n, vectorBits / (problem.x.isF64() ? 64 : 32));
+  if (vectors <= held)
+    return "";
+  return ("a row takes " + Twine(vectors) + " vectors, of which " +
+          Twine(held) + " stay in registers beside weight and accumulators")
+      .str();
 }
 
 static void addAlternatives(MLIRContext *context, const CPUProblem &problem,
@@ -227,9 +248,7 @@ static void addAlternatives(MLIRContext *context, const CPUProblem &problem,
         other.weight = WeightHold::Reload;
     });
   else
-    reject("hold = registers",
-           ShapedType::isDynamic(problem.n) ? "the size of a row is not known"
-                                            : "",
+    reject("hold = registers", whyNotHeld(problem, chosen.vectorBits),
            [](CPUFields &other) { other.hold = Hold::Registers; });
   int64_t group = chosen.rowGroup > 1 ? 1 : 8;
   reject("row_group = " + Twine(group).str(), reason,

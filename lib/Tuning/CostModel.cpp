@@ -72,11 +72,9 @@ Prediction mlir::norm::predictCall(const Machine &machine,
   size_t farLevel = cold ? memory : levelFor(machine, shape.callBytes);
   SmallVector<double> moved(machine.levels.size());
   for (const Access &access : accesses) {
-    double all = static_cast<double>(access.bytes) * shape.rows;
+    double all = static_cast<double>(access.bytes);
     // What rows share comes from afar for the first of them alone.
-    double afar = access.reuse == Reuse::BetweenCalls  ? all
-                  : access.reuse == Reuse::BetweenRows ? access.bytes
-                                                       : 0;
+    double afar = static_cast<double>(access.distinct);
     double lines = access.write && !shape.pastCache ? 2 : 1;
     moved[farLevel] += afar * lines;
     moved[levelFor(machine, shape.rowBytes)] += (all - afar) * lines;

@@ -421,7 +421,8 @@ LogicalResult WorkCounter::visit(scf::IfOp branch) {
   return success();
 }
 
-/// What a loop's iteration does is like any other's: one stands for all.
+/// What a loop's iteration does is like any other's: one stands for all. But a
+/// group of rows may be the last one, and shorter.
 LogicalResult WorkCounter::visit(scf::ForallOp loop) {
   std::optional<int64_t> count = std::nullopt;
   if (loop.getRank() == 1 && loop.isNormalized()) {
@@ -432,15 +433,24 @@ LogicalResult WorkCounter::visit(scf::ForallOp loop) {
   }
   if (!count)
     return loop.emitOpError("cannot be counted: it is not over rows");
-  if (*count == 0)
-    return success();
   finishRows(1);
-  times = *count;
-  if (failed(visit(*loop.getBody())))
+  auto visitRows = [&](int64_t first, int64_t iterations) {
+    if (iterations == 0)
+      return success();
+    values[loop.getInductionVar(0)] = first;
+    times = iterations;
+    if (failed(visit(*loop.getBody())))
+      return failure();
+    finishRows(times);
+    times = 1;
+    return success();
+  };
+  bool hasGroups = !loop.getBody()->getOps<arith::MinUIOp>().empty();
+  if (!hasGroups)
+    return visitRows(0, *count);
+  if (failed(visitRows(0, std::max<int64_t>(*count - 1, 0))))
     return failure();
-  finishRows(times);
-  times = 1;
-  return success();
+  return visitRows(*count - 1, std::min<int64_t>(*count, 1));
 }
 
 void WorkCounter::finishRows(int64_t iterations) {

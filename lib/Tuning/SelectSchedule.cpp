@@ -157,6 +157,9 @@ struct NormSelectSchedulePass
     CPUProblem problem;
     problem.level = resolved->level;
     problem.n = op.getRowSize();
+    auto shape = cast<ShapedType>(op.getX().getType()).getShape().drop_back();
+    if (!ShapedType::isDynamicShape(shape))
+      problem.rows = ShapedType::getNumElements(shape);
     problem.x = xType;
     // What is computed first is not the kernel's to hold.
     for (Value parameter : {op.getWeight(), op.getBias()})

@@ -26,6 +26,6 @@
 // SWEEPS-NOT: linalg.generic
 // SWEEPS: scf.forall.in_parallel
 
-// CODE-NOT: alloc
+// CODE-NOT: malloc
 // CODE-NOT: memcpy
 // CODE-NOT: llvm.intr.exp

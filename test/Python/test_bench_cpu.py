@@ -55,6 +55,7 @@ def test_names_are_read_back():
     listed = cases.all_cases(HERE)
     assert len(listed) == len(set(listed))
     assert all(Case.parse(case.name) == case for case in listed)
+    assert Case.parse("fused/f32/16x4096") in listed
     with pytest.raises(ValueError, match="rmsnorm/f64/1x2"):
         Case.parse("rmsnorm/f64/1x2")
 
@@ -95,6 +96,21 @@ def test_bytes():
     case = Case.parse("layernorm/bf16-f32/16x256/residual")
     assert case.row_bytes == 4 * 16 * 256 * 2
     assert case.bytes == case.row_bytes + 2 * 256 * 4
+    # Three inputs and the sum, int8, and a weight.
+    case = Case.parse("fused/f32/16x256")
+    assert case.row_bytes == 16 * 256 * 17
+    assert case.bytes == case.row_bytes + 256 * 4
+
+
+def test_requests():
+    case = Case.parse("layernorm/bf16-f32/16x256/t2")
+    assert case.request(AVX2, seconds=1) == {
+        "op": "layernorm", "x": "bf16", "weight": "f32", "rows": 16, "n": 256,
+        "residual": False, "threads": 2, "cold": False, "misaligned": False,
+        "target": AVX2, "seconds": 1}
+    request = Case.parse("fused/f32/16x256").request(AVX512, mode="hash")
+    assert pathlib.Path(request.pop("file")).exists()
+    assert request == {"rows": 16, "n": 256, "target": AVX512, "mode": "hash"}
 
 
 # Results.
@@ -164,7 +180,7 @@ class FakeRunner:
 
     def ask(self, request):
         self.asked.append(request)
-        key = request["op"], request["n"]
+        key = request.get("op", "fused"), request["n"]
         if key not in self.texts:
             raise RunnerError("no such kernel")
         return {"cached": {"hash": self.texts[key]},
@@ -177,16 +193,45 @@ def test_stale():
              line("layernorm/f32/7x128", normc=1),
              line("layernorm/f32/9999x128", normc=1, instance="streaming"),
              line("rmsnorm/f32/1x256", normc=1),
-             line("rmsnorm/f32/1x512", normc=1)]
+             line("rmsnorm/f32/1x512", normc=1),
+             line("fused/f32/16x4096", normc=1),
+             line("fused/f32/512x1000", normc=1)]
     runner = FakeRunner({("layernorm", 128): "1", ("layernorm", -1): "1",
-                         ("rmsnorm", 128): "1", ("rmsnorm", 256): "2"})
-    stale = Hashes(runner).find_stale(lines)
+                         ("rmsnorm", 128): "1", ("rmsnorm", 256): "2",
+                         ("fused", 4096): "1", ("fused", 1000): "2"})
+    stale = Hashes(runner, lambda op: "0").find_stale(lines)
     # The other instance, another text, and what does not compile any more.
     assert {name for _, name in stale} == {
-        "layernorm/f32/9999x128", "rmsnorm/f32/1x256", "rmsnorm/f32/1x512"}
+        "layernorm/f32/9999x128", "rmsnorm/f32/1x256", "rmsnorm/f32/1x512",
+        "fused/f32/512x1000"}
     # Each kernel once, and nothing of it is measured.
-    assert len(runner.asked) == 5
+    assert len(runner.asked) == 7
     assert all(request["mode"] == "hash" for request in runner.asked)
+
+
+def test_a_changed_yardstick_makes_stale():
+    lines = [line("rmsnorm/f32/1x256", normc=1),
+             line("fused/f32/16x4096", normc=1)]
+    runner = FakeRunner({("rmsnorm", 256): "1", ("fused", 4096): "1"})
+    now = {"rmsnorm": "0", "fused": "1"}
+    assert Hashes(runner, now.get).find_stale(lines) == {lines[1].key}
+
+
+def test_hash_of_the_yardstick(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "CPU", tmp_path)
+    (tmp_path / "handwritten").mkdir()
+    (tmp_path / "separate").mkdir()
+    copy, rows = tmp_path / "Copy.cpp", tmp_path / "handwritten" / "Rows.h"
+    copy.write_text("int copy;")
+    rows.write_text("int a; // one\n/* two\n */ int b;\n")
+    before = machine.yardstick_hash("rmsnorm"), machine.yardstick_hash("fused")
+    rows.write_text("// three\nint a;\n  int b;")
+    assert machine.yardstick_hash("layernorm") == before[0]
+    rows.write_text("int a; int c;")
+    assert machine.yardstick_hash("rmsnorm") != before[0]
+    assert machine.yardstick_hash("fused") == before[1]
+    copy.write_text("int sum;")
+    assert machine.yardstick_hash("fused") != before[1]
 
 
 # Judging.
@@ -271,8 +316,28 @@ def test_calls_residual_and_threads():
     assert found["4b"].value == 1.2 and found["4b"].state == SHORT
     assert found["5a"].value == pytest.approx(1.2)
     assert found["5b"].value == pytest.approx(1.3)
+    assert str(found["4a"]).endswith(
+        "1.60 (<= 1.5) short: 1x128 1.60; the kernel called directly 1.00")
     assert found["7a"].lines == [lines[3]]
     assert found["7b"].state == OK
+
+
+def test_fused_file():
+    lines = [line("fused/f32/16x4096", normc=10, separate=9),
+             line("fused/f32/512x4096", normc=10, separate=20,
+                  separate_past_the_cache=30),
+             line("fused/f32/4096x4096", normc=10, separate=50,
+                  separate_past_the_cache=45)]
+    mean = only(verdicts(lines, "5c"))
+    # The better of the rivals; what fits the L2 does not count.
+    assert mean.value == pytest.approx((2 * 4.5) ** 0.5)
+    assert mean.state == OK
+    text = table.write(results_of(ZEN4), [
+        li._replace(ns=dict(li.ns, copy=[5000, 1, 1, 9])) for li in lines],
+        {lines[0].key})
+    assert "| x86-64-v3, 512x4096 | 5.0 | 0.0 | 0.0 |  | 2.00 |" in text
+    assert "16x4096 (to be measured again)" in text
+    assert "### x86-64-v3, f32, fused" not in text
 
 
 def test_doubtful_lines_are_measured_three_more_times(tmp_path):
@@ -307,9 +372,14 @@ def test_compiler():
 
 # Tables and flags.
 
-def test_table():
+def results_of(of):
     results = Results(pathlib.Path("cpu.jsonl"))
-    results.machine = ZEN4
+    results.machine = of
+    return results
+
+
+def test_table():
+    results = results_of(ZEN4)
     lines = [line("layernorm/f32/16x1024", copy=1000, normc=2000,
                   yardstick=1900, normc__rmsnorm=1000),
              line("rmsnorm/f32/4096x4096", copy=1000, normc=2000)]

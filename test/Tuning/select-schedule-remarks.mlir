@@ -1,7 +1,10 @@
-// Why a schedule was not chosen is a remark for each.
+// Why a schedule was chosen, and why others were not, is a remark for each.
 // RUN: norm-opt %s -norm-select-schedule=target=x86-64-v3 --remark-format=emitRemark \
 // RUN:   --remarks-filter-analyse=norm 2>&1 >/dev/null | FileCheck %s
 
+// CHECK: remark: [Analysis] Schedule
+// CHECK-SAME: Function=n4096
+// CHECK-SAME: Reason="a group of rows in 16 KiB
 // CHECK: remark: [Analysis] Schedule
 // CHECK-SAME: Function=n4096
 // CHECK-SAME: Reason="a row takes 512 vectors, of which 8 stay in registers

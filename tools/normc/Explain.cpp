@@ -14,6 +14,7 @@
 #include "norm/Codegen/Explain.h"
 #include "Flags.h"
 #include "norm/Support/Suggest.h"
+#include "norm/Tuning/CPUSchedules.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -27,6 +28,11 @@ static cl::opt<std::string> at("at",
                                cl::desc("a call, where --shape has a '?'"),
                                cl::value_desc("MxN"), cl::cat(category()),
                                cl::sub(explainCommand()));
+static cl::opt<bool> table(
+    "table",
+    cl::desc("print the default schedules of the target's level, and what was "
+             "measured"),
+    cl::cat(category()), cl::sub(explainCommand()));
 static cl::opt<std::string> machineFlag(
     "machine",
     cl::desc("measure (default where the target runs here), znver3, znver4, "
@@ -147,6 +153,7 @@ static void printJSON(const Explanation &explanation, const CPUTarget &target,
                                     {"tree", explanation.tree},
                                     {"schedule", explanation.schedule},
                                     {"source", explanation.source},
+                                    {"reason", explanation.reason},
                                     {"machine", toJSON(machine)},
                                     {"rejected", std::move(rejected)},
                                     {"calls", std::move(calls)}};
@@ -199,8 +206,9 @@ static void print(const CallCost &call) {
 static void print(const Explanation &explanation, const Machine &machine) {
   raw_ostream &os = outs();
   os << explanation.name << "\ntree      " << explanation.tree << "\nschedule  "
-     << explanation.schedule << " (" << explanation.source << ")\nmachine   "
-     << machine.name << (machine.measured ? ", measured" : ", from the table")
+     << explanation.schedule << " (" << explanation.source << ")\n"
+     << "because   " << explanation.reason << "\nmachine   " << machine.name
+     << (machine.measured ? ", measured" : ", from the table")
      << format(": %.2f GHz", machine.clock);
   for (const MemoryLevel &level : machine.levels) {
     os << ", " << level.name;
@@ -220,7 +228,21 @@ static void print(const Explanation &explanation, const Machine &machine) {
   }
 }
 
+/// Of the level alone: whatever the kernel.
+static int printTable() {
+  Expected<CPUTarget> target = resolveCPUTarget(getTargetFlag());
+  if (!target)
+    return fail(kBadFlags, "--target: " + toString(target.takeError()));
+  outs() << "Default schedules for " << getLevelName(target->level) << " ("
+         << getVectorBits(target->level)
+         << "-bit vectors); the first line that fits is taken.\n\n";
+  printCPUSchedules(outs(), target->level);
+  return kDone;
+}
+
 int normc::runExplain() {
+  if (table)
+    return printTable();
   if (isFile())
     return fail(kBadFlags, "explain takes rmsnorm or layernorm, not a file");
   Expected<KernelRequest> request = getRequest();

@@ -18,11 +18,12 @@
 
 namespace mlir::norm {
 
-/// The accesses of one row by a kernel of `request`, told from the formula:
-/// which sweeps there are and which pieces of a row two of them share in
-/// registers. `n` is the size of a row in the call.
+/// The accesses of a call on `rows` rows of `n` elements by a kernel of
+/// `request`, told from the formula: which sweeps there are, which pieces of a
+/// row two of them share in registers, and what rows share.
 SmallVector<Access> predictAccesses(const KernelRequest &request, TreeAttr tree,
-                                    CPUScheduleAttr schedule, int64_t n);
+                                    CPUScheduleAttr schedule, int64_t rows,
+                                    int64_t n);
 
 /// One alternative to the schedule.
 struct RejectedAlternative {

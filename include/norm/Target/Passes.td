@@ -21,8 +21,10 @@ def NormLowerBF16Pass : Pass<"norm-lower-bf16", "::mlir::func::FuncOp"> {
     Before: a kernel's bf16 rows are taken apart into even and odd planes
     (`vector.deinterleave`), widened by `arith.extf`, rounded by `arith.truncf`
     and joined by `vector.interleave`. After: planes are widened by a shift and
-    a mask of 32-bit lanes and, without avx512_bf16, rounded there to nearest
-    even, subnormals kept and NaNs quieted. With avx512_bf16 rounding stays an
+    a mask of 32-bit lanes and, without avx512_bf16, rounded in 16-bit lanes to
+    nearest even, subnormals and NaNs kept. A NaN is looked for only where one
+    may come in that has bits below the 16 that stay; what is read once for all
+    rows is rid of such bits there. With avx512_bf16 rounding stays an
     `arith.truncf`, and under a tree with `bf16_dot` two terms of a lane become
     `vdpbf16ps`.
 

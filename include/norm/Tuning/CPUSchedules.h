@@ -23,6 +23,7 @@ namespace mlir::norm {
 struct CPUProblem {
   CPULevel level;
   int64_t n; ///< elements of a row, ShapedType::kDynamic where unknown
+  int64_t rows = ShapedType::kDynamic; ///< of all calls
   FloatType x, parameter; ///< of weight or bias; null: there is none
   bool centered = false;  ///< layernorm
   /// Values of f64 stand beside x, in vectors of half the lanes.

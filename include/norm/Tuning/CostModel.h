@@ -62,10 +62,11 @@ FailureOr<KernelWork> countWork(func::FuncOp kernel, int64_t rows, int64_t n,
 /// of the same row, a whole row, or the call before.
 enum class Reuse { WithinRow, BetweenRows, BetweenCalls };
 
-/// One operand in one sweep over a row.
+/// One operand in one sweep over the rows of a call.
 struct Access {
   StringRef operand;
-  int64_t bytes; ///< of a row
+  int64_t bytes;    ///< of the call
+  int64_t distinct; ///< of them, those that no other access has moved before
   bool write;
   Reuse reuse;
 };

@@ -16,6 +16,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/FileKernel.h"
+#include "llvm/Support/JSON.h"
 
 /// {"file": "…/fused.mlir", "rows": 16, "n": 4096, "target": "host"}: the
 /// kernel of fused.mlir for rows of n, f32, on one thread. Rows may be left out

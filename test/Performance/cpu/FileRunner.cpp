@@ -134,16 +134,16 @@ Error FileRunner::addFused() {
     if (operand.kind == OperandKind::Rows)
       put(operand.stride + 8, given.n);
   }
-  candidates.push_back({"normc", [=, rows = std::move(rows)](size_t) {
-                          (*function)(
-                              reinterpret_cast<const normc_rows *>(rows.data()),
-                              0, given.rows);
-                        }});
+  candidates.push_back(
+      {"normc", [=, call = *function, rows = std::move(rows)](size_t) {
+         call(reinterpret_cast<const normc_rows *>(rows.data()), 0, given.rows);
+       }});
   return Error::success();
 }
 
-/// The sum, normc's norm, the gate and int8, by ordinary stores or by those
-/// past the cache where what is written is large.
+/// The sum, normc's norm, the gate and int8: over all rows by ordinary stores
+/// or by those past the cache, and row by row, which a person may do instead of
+/// fusing.
 Error FileRunner::addSeparate(bool avx512) {
   KernelRequest request = problem.request;
   request.residual.reset();
@@ -176,6 +176,22 @@ Error FileRunner::addSeparate(bool avx512) {
            steps.quantize(q.data(), scale.data(), gated, given.rows, given.n);
          }});
   }
+  normc_kernel function = norm->info.cached;
+  normc_rows one = rows;
+  one.y_stride[1] = 0;
+  candidates.push_back(
+      {"steps row by row", [=](size_t) {
+         int64_t n = given.n;
+         for (int64_t row = 0; row < given.rows; ++row) {
+           int64_t at = row * n;
+           addArrays(buffers.residualOut + 4 * at, buffers.x + 4 * at,
+                     buffers.residual + 4 * at, n, hand::Type::F32,
+                     /*streaming=*/false);
+           function(&one, row, row + 1);
+           steps.gate(gated, normed, gate() + at, n, /*streaming=*/false);
+           steps.quantize(q.data() + at, scale.data() + row, gated, 1, n);
+         }
+       }});
   return Error::success();
 }
 

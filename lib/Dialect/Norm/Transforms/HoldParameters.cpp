@@ -20,6 +20,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::norm;
@@ -111,6 +112,21 @@ public:
       Value load = vector::LoadOp::create(b, loc, found.planeType, memory,
                                           ValueRange{index});
       b.replaceAllUsesWith(plane, load);
+    }
+    // Conversions, then what they converted.
+    SmallVector<Value, 2> last = found.planes;
+    while (!last.empty()) {
+      llvm::SetVector<Operation *> dead;
+      for (Value value : last)
+        if (isOpTriviallyDead(value.getDefiningOp()) ||
+            (value.getDefiningOp() == found.read && found.read->use_empty()))
+          dead.insert(value.getDefiningOp());
+      last.clear();
+      for (Operation *op : dead) {
+        if (op != found.read)
+          last.push_back(op->getOperand(0));
+        b.eraseOp(op);
+      }
     }
   }
 

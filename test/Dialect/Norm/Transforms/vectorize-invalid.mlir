@@ -5,15 +5,6 @@ func.func @no_schedule() attributes {norm.kernel} { return }
 
 // -----
 
-// expected-error @+1 {{schedule field 'weight' must be reload}}
-func.func @widened() attributes {norm.kernel,
-    norm.tree = #norm.tree<order = halving, lanes = 64>,
-    norm.schedule = #norm.cpu_schedule<vector_bits = 256, weight = widened>} {
-  return
-}
-
-// -----
-
 #id = affine_map<(d0) -> (d0)>
 #scalar = affine_map<(d0) -> ()>
 func.func @product(%x: tensor<64xf32>, %init: tensor<f32>) -> tensor<f32> attributes {norm.kernel,

@@ -1,15 +1,21 @@
 """Which cases there are. A case is a problem, a shape and where its operands
-are; its name says all of it: layernorm/bf16-f32/16x4096/residual/t2/cold.
+are; its name says all of it: layernorm/bf16-f32/16x4096/residual/t2/cold. The
+op "fused" is the kernel of fused.mlir: residual, RMSNorm, gate, int8.
 """
 
 import itertools
+import pathlib
 import re
 import typing
+
+FUSED_FILE = (pathlib.Path(__file__).resolve().parents[4] / "test"
+              / "Integration" / "CPU" / "Inputs" / "fused.mlir")
 
 BYTES = {"f32": 4, "bf16": 2, "f16": 2}
 OPS = ["rmsnorm", "layernorm"]
 TYPES = [("f32", "f32"), ("bf16", "bf16"), ("f16", "f16"), ("bf16", "f32")]
 ALIKE = TYPES[:3]
+FUSED = "fused"
 
 # What models have and what the published measurements were made on: the tables
 # of hand.json have these shapes.
@@ -28,6 +34,9 @@ MEMORY_N = [1024, 4096, 4097, 8192]
 # What the plots go over.
 PLOT_ROWS = [1, 16, 512, 4096]
 PLOT_N = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+
+# In the L2, past it, and past most last-level caches.
+FUSED_SHAPES = [(16, 4096), (512, 4096), (4096, 4096)]
 
 # Where a second thread does not pay.
 SMALL_SHAPES = [(2, 64), (7, 128), (32, 128), (2, 4096), (7, 1536), (16, 4096)]
@@ -64,7 +73,7 @@ class Case(typing.NamedTuple):
     def parse(name):
         """The case of a name; ValueError if it is none."""
         match = re.fullmatch(
-            r"(rmsnorm|layernorm)/(f32|bf16|f16)(?:-(f32|bf16|f16))?/"
+            r"(rmsnorm|layernorm|fused)/(f32|bf16|f16)(?:-(f32|bf16|f16))?/"
             r"(\d+)x(\d+)(/residual)?(?:/t(\d+))?(/cold)?(/misaligned)?", name)
         if not match:
             raise ValueError(f"no case has the name {name}")
@@ -75,7 +84,10 @@ class Case(typing.NamedTuple):
 
     @property
     def row_bytes(self):
-        """Bytes of all rows that a call reads and writes."""
+        """Bytes of all rows that a call reads and writes; of the fused kernel
+        x, residual, gate and the sum, and int8."""
+        if self.op == FUSED:
+            return self.rows * self.n * (4 * BYTES[self.x] + 1)
         return (self.rows * self.n * BYTES[self.x]
                 * (4 if self.residual else 2))
 
@@ -88,7 +100,10 @@ class Case(typing.NamedTuple):
     @property
     def memory(self):
         """Bytes that measuring takes: with a residual also the sums of the
-        rivals, for a misaligned case its twin."""
+        rivals, for a misaligned case its twin, for the fused kernel what its
+        steps write, and results to compare with."""
+        if self.op == FUSED:
+            return self.bytes * 2
         return self.bytes * 3 // 2 * (2 if self.misaligned else 1)
 
     @property
@@ -102,6 +117,9 @@ class Case(typing.NamedTuple):
 
     def request(self, level, **more):
         """A line for norm-bench-cpu."""
+        if self.op == FUSED:
+            return dict(more, file=str(FUSED_FILE), rows=self.rows, n=self.n,
+                        target=level)
         return dict(self._asdict(), target=level, **more)
 
 
@@ -134,7 +152,9 @@ def listed(machine):
 
 def others(machine):
     """Sweeps for the plots and over the switch between the instances, small
-    calls with two threads, cold and misaligned ones."""
+    calls with two threads, cold and misaligned ones, and the fused kernel."""
+    for shape in FUSED_SHAPES:
+        yield Case(FUSED, "f32", "f32", *shape)
     for x, weight in ALIKE:
         rmsnorm = Case("rmsnorm", x, weight, 1, 1)
         for rows, n in itertools.product(PLOT_ROWS, PLOT_N):
@@ -189,5 +209,6 @@ def quick_cases(machine):
                        few._replace(rows=512, threads=2),
                        few._replace(rows=7, n=128, threads=2),
                        Case("rmsnorm", x, weight, *rows[0], residual=True)]
+    wanted += [Case(FUSED, "f32", "f32", *shape) for shape in FUSED_SHAPES]
     possible = set(all_cases(machine))
     return [case for case in wanted if case in possible]

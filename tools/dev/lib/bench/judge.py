@@ -11,6 +11,7 @@ import math
 import pathlib
 import typing
 
+from .cases import FUSED
 from .machine import AVX2, AVX512, kind
 
 OK, SHORT, UNJUDGED = "ok", "short", "not judged"
@@ -25,6 +26,7 @@ class Bar(typing.NamedTuple):
     group: typing.Callable = lambda line: ""
     mean: bool = False         # of the geometric mean, else of each shape
     most: bool = False         # the ratio may be at most the bound
+    beside: tuple = ()         # words and a ratio that are told, not judged
     unjudged: str = ""         # why it is not judged, in words
 
     def falls_short(self, value):
@@ -37,6 +39,7 @@ class Verdict(typing.NamedTuple):
     value: float
     lines: list    # those that fall short, for bars of each shape
     stale: int     # how many were left out
+    beside: float = 0   # of the bar's other ratio
 
     @property
     def state(self):
@@ -56,6 +59,8 @@ class Verdict(typing.NamedTuple):
         if self.lines:
             text += ": " + ", ".join(f"{describe(line)} {bar.ratio(line):.2f}"
                                      for line in self.lines)
+        if bar.beside:
+            text += f"; {bar.beside[0]} {self.beside:.2f}"
         if self.stale:
             text += f"; {self.stale} to be measured again"
         return text
@@ -66,6 +71,12 @@ def describe(line):
     case = line.case
     return (case.shape + case.residual * " residual"
             + (case.threads > 1) * f" {case.threads} threads")
+
+
+def separate(line):
+    """Time of the better of the fused kernel's rivals."""
+    return min(line.median(name) for name in
+               ("separate", "separate past the cache") if line.has(name))
 
 
 def geomean(values):
@@ -82,6 +93,7 @@ class Judge:
         self.machine = machine
         self.kind = kind(machine)
         self.llc = machine["llc_bytes"]
+        self.l2 = machine["caches"].get("l2", 1 << 20)
         self.hand = published()
 
     # What lines are.
@@ -117,7 +129,7 @@ class Judge:
         return [*self.bars_of_yardstick(), *self.bars_against_yardstick(),
                 *self.bars_against_others(), *self.bars_past_cache(),
                 *self.bars_of_calls(), *self.bars_of_residual(),
-                *self.bars_of_threads()]
+                *self.bars_of_file(), *self.bars_of_threads()]
 
     def bars_of_yardstick(self):
         """The yardstick is good: it has 0.9 of what the published one has of
@@ -200,9 +212,11 @@ class Judge:
         yield Bar("4a", "entry/yardstick, time of one row of 128",
                   lambda line: line.case.shape == "1x128"
                   and line.case.is_plain
-                  and line.has("normc, entry", "yardstick"),
+                  and line.has("normc", "normc, entry", "yardstick"),
                   lambda line: line.median("normc, entry")
-                  / self.yardstick(line), 1.5, of_problem, most=True)
+                  / self.yardstick(line), 1.5, of_problem, most=True,
+                  beside=("the kernel called directly", lambda line:
+                          line.median("normc") / self.yardstick(line)))
         yield Bar("4b", "misaligned/aligned, time",
                   lambda line: line.has("normc", "normc, aligned")
                   and not self.is_past_cache(line),
@@ -224,6 +238,15 @@ class Judge:
         yield Bar("5b", "fused/sum to a new buffer past the cache", past,
                   lambda line: line.speed("normc", "new sum, norm"), 1.4,
                   of_types, mean=True)
+
+    def bars_of_file(self):
+        """A small call is in the L2 with all that its steps write."""
+        yield Bar("5c", "fused.mlir/its steps one by one, past the L2",
+                  lambda line: line.case.op == FUSED
+                  and line.case.bytes > 4 * self.l2
+                  and line.has("normc", "separate"),
+                  lambda line: separate(line) / line.median("normc"), 2,
+                  of_level, mean=True)
 
     def bars_of_threads(self):
         def in_cache(line):
@@ -265,12 +288,13 @@ class Judge:
 
     def judge_group(self, bar, group, lines, stale):
         values = [bar.ratio(line) for line in lines]
+        worst_of = max if bar.most else min
         if bar.mean:
             return Verdict(bar, group, geomean(values), [], stale)
         short = [line for line in lines if bar.falls_short(bar.ratio(line))]
         short.sort(key=bar.ratio, reverse=bar.most)
-        worst = max(values) if bar.most else min(values)
-        return Verdict(bar, group, worst, short, stale)
+        beside = worst_of(map(bar.beside[1], lines)) if bar.beside else 0
+        return Verdict(bar, group, worst_of(values), short, stale, beside)
 
     def doubtful(self, lines):
         """Lines under a bar that were measured once, each with the ratio in

@@ -21,7 +21,7 @@ class Line(typing.NamedTuple):
     instance: str     # cached or streaming
     schedule: str
     date: str
-    yardstick: str    # hash of the yardstick's sources
+    yardstick: str    # hash of the sources of what it is measured against
     times: int = 1    # how often it was measured; the median was kept
 
     @property

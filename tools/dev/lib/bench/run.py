@@ -1,6 +1,7 @@
 """norm-bench-cpu as a child process, and the loops that feed it."""
 
 import datetime
+import functools
 import json
 import subprocess
 import sys
@@ -104,7 +105,6 @@ class Bench:
 
     def __init__(self, runner, results, seconds):
         self.runner, self.results, self.seconds = runner, results, seconds
-        self.yardstick = machines.yardstick_hash()
         self.failed = []
 
     def cost(self, case):
@@ -120,7 +120,7 @@ class Bench:
         answer = self.runner.ask(case.request(level, seconds=self.seconds))
         return Line(level, case, fastest_copies(answer["ns"]), answer["hash"],
                     answer["instance"], answer["schedule"], now(),
-                    self.yardstick)
+                    machines.yardstick_hash(case.op))
 
     def measure(self, wanted):
         """Pairs of level and case. Those without a result are kept in
@@ -152,16 +152,19 @@ class Bench:
 
 
 class Hashes:
-    """What the kernels of the results are now, compiled once each."""
+    """What the kernels of the results are now, compiled once each, and what
+    they are measured against."""
 
-    def __init__(self, runner):
+    def __init__(self, runner, yardstick=machines.yardstick_hash):
         self.runner, self.known = runner, {}
+        self.yardstick = functools.cache(yardstick)
 
     def get(self, level, case, instance, candidate):
         """The hash of a candidate of normc; None where it does not compile any
         more."""
-        request = {"op": case.op, "x": case.x, "weight": case.weight,
-                   "n": case.n, "residual": case.residual, "target": level}
+        # What makes the call is not the kernel's.
+        request = case._replace(rows=1, threads=1, cold=False,
+                                misaligned=False).request(level)
         if candidate.endswith("any n"):
             request["n"] = -1
         if candidate.endswith("rmsnorm"):
@@ -176,11 +179,13 @@ class Hashes:
         return answer and answer[instance]["hash"]
 
     def is_stale(self, line):
+        if line.yardstick != self.yardstick(line.case.op):
+            return True
         return any(self.get(line.level, line.case, line.instance, name) != text
                    for name, text in line.hash.items())
 
     def find_stale(self, lines):
-        """The keys of those lines whose kernels have changed."""
+        """The keys of those lines whose kernels or yardstick have changed."""
         stale = set()
         progress = Progress("kernel of case", [1] * len(lines))
         for line in lines:

@@ -1,6 +1,7 @@
 """The results as tables in Markdown."""
 
-from .judge import describe, geomean
+from .cases import FUSED
+from .judge import describe, geomean, separate
 
 COLUMNS = [("copy", "copy"), ("yardstick", "yardstick"), ("clang", "clang"),
            ("normc", "normc"), ("normc, any n", "any N")]
@@ -40,11 +41,41 @@ def write_speeds(lines, stale):
             *(f"normc/{name}" for name in RATIOS), "instance"]
     groups = {}
     for line in lines:
+        if line.case.op == FUSED:
+            continue
         key = line.level, line.case.types, line.case.op
         groups.setdefault(key, []).append(line)
     for (level, types, op), members in groups.items():
         yield f"### {level}, {types}, {op}\n"
         yield table(head, [speeds(line, stale) for line in members])
+
+
+def write_fused(lines, stale):
+    """The kernel of a file beside its steps."""
+    fused = [line for line in lines if line.case.op == FUSED
+             and line.has("normc", "separate")]
+    if not fused:
+        return
+    yield "### fused.mlir\n"
+    yield ("Residual, RMSNorm, SiLU gate and int8 quantization of rows of f32: "
+           "µs of the one kernel that normc makes of the file, and of a sum, "
+           "normc's norm, a gate and a quantization one after the other, the "
+           "better of ordinary stores and of those past the cache. *row by "
+           "row*: the same steps on one row after the other, in buffers of a "
+           "row. The copy is of the bytes that the one kernel reads and "
+           "writes.\n")
+    rows = []
+    for line in fused:
+        mark = " (to be measured again)" * (line.key in stale)
+        rows.append([f"{line.level}, {line.case.shape}{mark}",
+                     *(number(ns / 1e3) for ns in (
+                         line.median("copy"), line.median("normc"),
+                         separate(line))),
+                     number(line.median("steps row by row") / 1e3)
+                     if line.has("steps row by row") else "",
+                     f"{separate(line) / line.median('normc'):.2f}"])
+    yield table(["level, M×N", "copy", "normc", "steps", "row by row",
+                 "steps/normc"], rows)
 
 
 def write_layernorm(lines):
@@ -142,6 +173,7 @@ def write(results, lines, stale=frozenset()):
             "same bytes in the same run.\n")
     parts += write_speeds(lines, stale)
     fresh = [line for line in lines if line.key not in stale]
+    parts += write_fused(lines, stale)
     parts += write_layernorm(fresh)
     parts += write_switch(fresh, results.machine["llc_bytes"])
     return "\n".join(parts)

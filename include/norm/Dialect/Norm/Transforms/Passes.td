@@ -99,9 +99,12 @@ def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
     read, converted and accumulated before the next; the tail is masked, and
     accumulators are loop-carried vectors. Horizontal sums of one vector are
     left as `vector.reduction`, for norm-pipeline-rows to share between rows
-    and for norm-lower-reductions to write out.
+    and for norm-lower-reductions to write out. An output that is to go past the
+    cache (`store = non_temporal`) has its whole rounds from its first cache
+    line on (`norm.stream_lead`).
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect",
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 
@@ -120,20 +123,26 @@ def NormPipelineRowsPass : Norm_KernelPass<"norm-pipeline-rows"> {
     Before: a bufferized kernel with a loop over rows. After: as the schedule's
     fields say,
 
-    * `row_group`: a loop over groups of rows and one over the rest. A group's
+    * `weight`: parameters that all rows share are read before the loop over
+      rows (`registers`), or converted to f32 on the stack before it, where a
+      call has rows enough (`widened`).
+    * `row_group`: a loop over groups of rows and one over the rest. What a row
+      program does between its scalars becomes a loop over the rows of a group;
+      what is handed from one such loop to the next lies on the stack. A group's
       horizontal reductions are one transposed reduction, and what is computed
       with a row's scalars (mean, square root, division) is computed for all
       rows of the group by one vector. Each row is still summed in the order of
       the tree.
-    * `prefetch`, `prefetch_bytes`: rows are fetched ahead where they are read
-      first.
+    * `prefetch`, `prefetch_bytes`: each line of a row is fetched once, half of
+      them by the row's first sweep, half by its last.
     * `store = non_temporal`: outputs that are not read back are written past
-      the cache. Their rows must be aligned to 64 bytes, which
-      norm-emit-row-range checks.
+      the cache, in whole lines from `norm.stream_lead` on. Rows that are
+      unrolled must be aligned to 64 bytes, which norm-emit-row-range checks.
 
     Bits are unchanged.
   }];
-  let dependentDialects = ["::mlir::scf::SCFDialect",
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
 
