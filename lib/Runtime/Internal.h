@@ -115,15 +115,7 @@ static inline int normc_is_per_row(int operand) {
   return operand >= NORMC_SCALE_OUT;
 }
 
-/// Sets `rows` to the arguments of the one kernel call that does it all, if
-/// this call is right and its rows are a matrix in C order: `inner` rows of as
-/// many bytes as it returns (those of normc_plan). Else returns 0, which says
-/// nothing of the call, and leaves `rows` as it was.
-int64_t normc_take_usual(const struct normc_kernel_info *info,
-                         const struct normc_args *args,
-                         struct normc_rows *rows);
-
-/// normc_run without that short cut.
+/// normc_run without the short cut of usual calls.
 enum normc_status normc_run_any(const struct normc_kernel_info *info,
                                 const struct normc_args *args,
                                 const struct normc_parallel *parallel,
@@ -135,6 +127,35 @@ enum normc_status normc_run_any(const struct normc_kernel_info *info,
 
 /// Orders and collapses the rows of a checked call; cannot fail.
 void normc_collapse(const struct normc_call *call, struct normc_nest *nest);
+
+/// Rows below which a task is not worth a thread.
+static inline int64_t normc_rows_per_task(int64_t row_bytes) {
+  return (NORMC_TASK_BYTES - 1) / row_bytes + 1;
+}
+
+/// The instance for a call of so many bytes.
+static inline enum normc_flags
+normc_choose_instance(const struct normc_kernel_info *info,
+                      const struct normc_args *args, int64_t bytes) {
+  if (args->flags)
+    return (enum normc_flags)args->flags;
+  if (!info->streaming)
+    return NORMC_INSTANCE_CACHED;
+  if (!info->cached)
+    return NORMC_INSTANCE_STREAMING;
+  int64_t llc = args->llc_bytes ? args->llc_bytes : normc_llc_bytes();
+  return normc_prefers_streaming(bytes, llc) ? NORMC_INSTANCE_STREAMING
+                                             : NORMC_INSTANCE_CACHED;
+}
+
+/// Its function; null where the kernel lacks it.
+static inline normc_kernel
+normc_choose_kernel(const struct normc_kernel_info *info,
+                    const struct normc_args *args, int64_t bytes) {
+  return normc_choose_instance(info, args, bytes) == NORMC_INSTANCE_STREAMING
+             ? info->streaming
+             : info->cached;
+}
 
 /// Sets `rows` to the arguments of kernel call `block`.
 void normc_nest_block(const struct normc_nest *nest, int64_t block,

@@ -37,38 +37,6 @@ static int64_t bytesOfRows(const struct normc_call *call) {
              : bytes;
 }
 
-/// Rows below which a task is not worth a thread.
-static int64_t rowsPerTask(int64_t row_bytes) {
-  return (NORMC_TASK_BYTES - 1) / row_bytes + 1;
-}
-
-/// The instance for a checked call of so many bytes.
-static enum normc_flags chooseInstance(const struct normc_kernel_info *info,
-                                       const struct normc_args *args,
-                                       int64_t bytes) {
-  uint32_t asked = args->flags & NORMC_INSTANCE_MASK;
-  if (asked)
-    return (enum normc_flags)asked;
-  if (!info->streaming)
-    return NORMC_INSTANCE_CACHED;
-  if (!info->cached)
-    return NORMC_INSTANCE_STREAMING;
-  int64_t llc = args->llc_bytes ? args->llc_bytes : normc_llc_bytes();
-  return normc_prefers_streaming(bytes, llc) ? NORMC_INSTANCE_STREAMING
-                                             : NORMC_INSTANCE_CACHED;
-}
-
-static normc_kernel chooseKernel(const struct normc_kernel_info *info,
-                                 const struct normc_args *args, int64_t bytes) {
-  return chooseInstance(info, args, bytes) == NORMC_INSTANCE_STREAMING
-             ? info->streaming
-             : info->cached;
-}
-
-//===----------------------------------------------------------------------===//
-// Any call
-//===----------------------------------------------------------------------===//
-
 /// Work that threads share.
 struct work {
   const struct normc_nest *nest;
@@ -129,14 +97,15 @@ enum normc_status normc_make_plan(const struct normc_kernel_info *info,
   if (status)
     return status;
   normc_collapse(&call, &nest);
-  int64_t grain = rowsPerTask(bytesOfRow(&call));
+  int64_t grain = normc_rows_per_task(bytesOfRow(&call));
   int64_t tasks = call.rows / grain;
   plan_out->rows = call.rows;
   plan_out->rows_per_call = nest.block_rows;
   plan_out->bytes = bytesOfRows(&call);
   plan_out->rows_per_task = grain;
   plan_out->max_tasks = tasks ? tasks : 1;
-  plan_out->instance = chooseInstance(call.info, call.args, plan_out->bytes);
+  plan_out->instance =
+      normc_choose_instance(call.info, call.args, plan_out->bytes);
   return NORMC_OK;
 }
 
@@ -154,51 +123,13 @@ enum normc_status normc_run_any(const struct normc_kernel_info *info,
   normc_collapse(&call, &nest);
   struct work work;
   work.nest = &nest;
-  work.kernel = chooseKernel(call.info, call.args, bytesOfRows(&call));
-  int64_t grain =
-      parallel && parallel->run ? rowsPerTask(bytesOfRow(&call)) : call.rows;
+  work.kernel = normc_choose_kernel(call.info, call.args, bytesOfRows(&call));
+  int64_t grain = parallel && parallel->run
+                      ? normc_rows_per_task(bytesOfRow(&call))
+                      : call.rows;
   if (call.rows / 2 >= grain) // two tasks or more
     parallel->run(parallel->context, call.rows, grain, runRange, &work);
   else
     runRange(&work, 0, call.rows);
-  return NORMC_OK;
-}
-
-//===----------------------------------------------------------------------===//
-// The usual call
-//===----------------------------------------------------------------------===//
-
-/// A matrix that threads share.
-struct matrix {
-  const struct normc_rows *rows;
-  normc_kernel kernel;
-};
-
-static void runMatrix(void *context, int64_t begin, int64_t end) {
-  const struct matrix *matrix = (const struct matrix *)context;
-  if (begin < end)
-    matrix->kernel(matrix->rows, begin, end);
-}
-
-enum normc_status normc_run(const struct normc_kernel_info *info,
-                            const struct normc_args *args,
-                            const struct normc_parallel *parallel,
-                            char *message, size_t capacity) {
-  struct normc_rows rows;
-  int64_t row_bytes = normc_take_usual(info, args, &rows);
-  if (!row_bytes)
-    return normc_run_any(info, args, parallel, message, capacity);
-  if (message && capacity)
-    message[0] = '\0';
-  int64_t count = rows.inner;
-  struct matrix matrix;
-  matrix.rows = &rows;
-  matrix.kernel = chooseKernel(info, args, count * row_bytes);
-  // Two tasks or more; no division, which takes as long as a short row.
-  if (parallel && parallel->run && count / 2 * row_bytes >= NORMC_TASK_BYTES)
-    parallel->run(parallel->context, count, rowsPerTask(row_bytes), runMatrix,
-                  &matrix);
-  else
-    matrix.kernel(&rows, 0, count);
   return NORMC_OK;
 }

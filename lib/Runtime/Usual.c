@@ -56,7 +56,7 @@ INLINE int takeValues(const struct normc_kernel_info *info,
                       const struct normc_args *args, struct normc_rows *rows) {
   if (!info || !args || info->struct_size != sizeof(*info) ||
       info->abi != NORMC_ABI || args->struct_size != sizeof(*args) ||
-      args->llc_bytes < 0)
+      args->flags > NORMC_INSTANCE_STREAMING || args->llc_bytes < 0)
     return 0;
   rows->epsilon = args->epsilon;
   if (info->flags & NORMC_INFO_RUNTIME_EPSILON) {
@@ -139,9 +139,9 @@ INLINE int takeRows(const struct matrix *matrix,
   const struct normc_tensor *x = matrix->x;
   if (tensor->ndim != x->ndim || !tensor->shape)
     return 0;
-  if ((tensor == x ? tensor->strides != NULL
-                   : tensor->shape != x->shape ||
-                         tensor->strides != x->strides) &&
+  if ((tensor == x
+           ? tensor->strides != NULL
+           : tensor->shape != x->shape || tensor->strides != x->strides) &&
       (!isRow(matrix, tensor, matrix->last) ||
        !inOrder(matrix, tensor, matrix->n)))
     return 0;
@@ -162,71 +162,172 @@ INLINE int takeParameter(const struct matrix *matrix,
          takeMemory(matrix, tensor, dtype, matrix->n, range);
 }
 
-INLINE int meet(struct range a, struct range b) {
-  return a.low < b.high && b.low < a.high;
+/// Takes an output that meets none of the ranges [first, end), or has the
+/// memory of `twin` among them.
+INLINE int isApart(const struct range *first, const struct range *end,
+                   const struct range *twin) {
+  for (const struct range *other = first; other != end; ++other)
+    if (end->low < other->high && other->low < end->high &&
+        (other != twin || other->low != end->low))
+      return 0;
+  return 1;
 }
 
-/// Whether an output has memory of its own, or rightly that of `input`.
-INLINE int fits(const struct normc_kernel_info *info, struct range output,
-                struct range input, const struct normc_dtype *output_type,
-                const struct normc_dtype *input_type) {
-  return !meet(output, input) ||
-         (output.low == input.low && info->flags & NORMC_INFO_IN_PLACE &&
-          typeNumber(output_type) == typeNumber(input_type));
+/// Where y or residual_out may lie, in place of `other`; null if nowhere.
+INLINE const struct range *findTwin(const struct normc_kernel_info *info,
+                                    const struct normc_dtype *type,
+                                    const struct normc_dtype *other_type,
+                                    const struct range *other) {
+  return info->flags & NORMC_INFO_IN_PLACE &&
+                 typeNumber(type) == typeNumber(other_type)
+             ? other
+             : NULL;
 }
 
-/// Takes the operands after x and y. Returns the bytes of a row
+/// Takes rstd and mean. Not inlined: they are for training, where rows are
+/// many and this time does not count.
+static __attribute__((noinline)) int
+takeStatistics(const struct matrix *matrix,
+               const struct normc_kernel_info *info,
+               const struct normc_args *args, const struct range *first,
+               struct range *end) {
+  const struct normc_tensor *tensors[] = {&args->rstd, &args->mean};
+  const struct normc_dtype *types[] = {&info->rstd, &info->mean};
+  for (int k = 0; k < 2; ++k) {
+    const struct normc_tensor *tensor = tensors[k];
+    if (!typeNumber(types[k]) && !given(tensor))
+      continue;
+    if (tensor->ndim != matrix->last || (tensor->ndim && !tensor->shape) ||
+        !inOrder(matrix, tensor, 1) ||
+        !takeMemory(matrix, tensor, types[k], matrix->rows, end) ||
+        !isApart(first, end, NULL))
+      return 0;
+    ++end;
+  }
+  return 1;
+}
+
+INLINE int has(const struct normc_tensor *tensor,
+               const struct normc_dtype *type) {
+  return typeNumber(type) || given(tensor);
+}
+
+/// Fills `rows` and returns the bytes of one, those of normc_plan; 0 if the
+/// call is not usual, or wrong.
 INLINE int64_t takeUsual(const struct normc_kernel_info *info,
                          const struct normc_args *args,
                          struct normc_rows *restrict rows) {
   struct matrix matrix;
-  struct range x, y, more;
+  struct range first[8], *end = first;
   if (!takeValues(info, args, rows) || !takeShape(info, &args->x, &matrix) ||
-      !takeRows(&matrix, &args->x, &info->x, &x) ||
-      !takeRows(&matrix, &args->y, &info->y, &y) ||
-      !fits(info, y, x, &info->y, &info->x))
+      !takeRows(&matrix, &args->x, &info->x, end++))
     return 0;
   int64_t stride = matrix.rows > 1 ? matrix.n : 0;
-  int64_t bits = info->x.bits + (y.low == x.low ? 0 : info->y.bits);
+  int64_t bits = info->x.bits;
   rows->x = args->x.data;
-  rows->y = args->y.data;
   rows->n = matrix.n;
   rows->inner = matrix.rows;
-  rows->x_stride[0] = rows->y_stride[0] = 0;
-  rows->x_stride[1] = rows->y_stride[1] = stride;
+  rows->x_stride[0] = 0;
+  rows->x_stride[1] = stride;
 
-  if (typeNumber(&info->weight)
-          ? !takeParameter(&matrix, &args->weight, &info->weight, &more) ||
-                meet(y, more)
-          : given(&args->weight) != 0)
+  int sums = has(&args->residual, &info->residual);
+  rows->residual = args->residual.data;
+  rows->residual_stride[0] = 0;
+  rows->residual_stride[1] = sums ? stride : 0;
+  if (sums && !takeRows(&matrix, &args->residual, &info->residual, end++))
     return 0;
+  bits += info->residual.bits;
+
   rows->weight = args->weight.data;
   rows->weight_stride[0] = rows->weight_stride[1] = 0;
-  if (typeNumber(&info->bias)
-          ? !takeParameter(&matrix, &args->bias, &info->bias, &more) ||
-                meet(y, more)
-          : given(&args->bias) != 0)
+  if (has(&args->weight, &info->weight) &&
+      !takeParameter(&matrix, &args->weight, &info->weight, end++))
     return 0;
   rows->bias = args->bias.data;
   rows->bias_stride[0] = rows->bias_stride[1] = 0;
+  if (has(&args->bias, &info->bias) &&
+      !takeParameter(&matrix, &args->bias, &info->bias, end++))
+    return 0;
+
+  if (!takeRows(&matrix, &args->y, &info->y, end) ||
+      !isApart(first, end, findTwin(info, &info->y, &info->x, first)))
+    return 0;
+  ++end;
+  rows->y = args->y.data;
+  if (args->y.data != args->x.data)
+    bits += info->y.bits;
+  rows->y_stride[0] = 0;
+  rows->y_stride[1] = stride;
+
+  rows->residual_out = args->residual_out.data;
+  rows->residual_out_stride[0] = 0;
+  rows->residual_out_stride[1] = sums ? stride : 0;
+  if (sums) {
+    if (!takeRows(&matrix, &args->residual_out, &info->residual_out, end) ||
+        !isApart(
+            first, end,
+            findTwin(info, &info->residual_out, &info->residual, first + 1)))
+      return 0;
+    ++end;
+    if (args->residual_out.data != args->residual.data)
+      bits += info->residual_out.bits;
+  } else if (has(&args->residual_out, &info->residual_out)) {
+    return 0;
+  }
 
   if (typeNumber(&info->scale) | typeNumber(&info->scale_out) |
-      typeNumber(&info->rstd) | typeNumber(&info->mean) | given(&args->scale) |
-      given(&args->scale_out) | given(&args->rstd) | given(&args->mean))
+      given(&args->scale) | given(&args->scale_out))
     return 0;
-  rows->scale = rows->scale_out = rows->rstd = rows->mean = NULL;
-
-  if (typeNumber(&info->residual) | typeNumber(&info->residual_out) |
-      given(&args->residual) | given(&args->residual_out))
-    return 0;
-  rows->residual = rows->residual_out = NULL;
-  rows->residual_stride[0] = rows->residual_stride[1] = 0;
-  rows->residual_out_stride[0] = rows->residual_out_stride[1] = 0;
+  rows->scale = rows->scale_out = NULL;
+  if (typeNumber(&info->rstd) | typeNumber(&info->mean) | given(&args->rstd) |
+      given(&args->mean)) {
+    struct matrix shape = matrix;
+    if (!takeStatistics(&shape, info, args, first, end))
+      return 0;
+  }
+  rows->rstd = args->rstd.data;
+  rows->mean = args->mean.data;
   return bits / 8 * matrix.n;
 }
 
-int64_t normc_take_usual(const struct normc_kernel_info *info,
-                         const struct normc_args *args,
-                         struct normc_rows *rows) {
-  return takeUsual(info, args, rows);
+/// Work that threads share.
+struct work {
+  const struct normc_rows *rows;
+  normc_kernel kernel;
+};
+
+static void runRange(void *context, int64_t begin, int64_t end) {
+  const struct work *work = (const struct work *)context;
+  if (begin < end)
+    work->kernel(work->rows, begin, end);
+}
+
+static __attribute__((noinline)) void
+runInThreads(const struct normc_rows *rows, normc_kernel kernel,
+             int64_t row_bytes, const struct normc_parallel *parallel) {
+  struct work work = {rows, kernel};
+  parallel->run(parallel->context, rows->inner, normc_rows_per_task(row_bytes),
+                runRange, &work);
+}
+
+enum normc_status normc_run(const struct normc_kernel_info *info,
+                            const struct normc_args *args,
+                            const struct normc_parallel *parallel,
+                            char *message, size_t capacity) {
+  struct normc_rows rows;
+  int64_t row_bytes = takeUsual(info, args, &rows);
+  if (!row_bytes)
+    return normc_run_any(info, args, parallel, message, capacity);
+  int64_t count = rows.inner;
+  normc_kernel kernel = normc_choose_kernel(info, args, count * row_bytes);
+  if (!kernel)
+    return normc_run_any(info, args, parallel, message, capacity);
+  if (message && capacity)
+    message[0] = '\0';
+  // Two tasks or more, told without the division of normc_rows_per_task.
+  if (parallel && parallel->run && count / 2 * row_bytes >= NORMC_TASK_BYTES)
+    runInThreads(&rows, kernel, row_bytes, parallel);
+  else
+    kernel(&rows, 0, count);
+  return NORMC_OK;
 }

@@ -251,6 +251,12 @@ def test_geomean_and_worst_against_the_yardstick():
                           "0.80")
 
 
+def test_digits_do_not_hide_the_side():
+    worst = only(verdicts([line("rmsnorm/f16/1x256", normc=10000,
+                                yardstick=8499.0)], "1b"))
+    assert str(worst).endswith(": 0.8499 (>= 0.85) short: 1x256 0.8499")
+
+
 def test_stale_lines_are_left_out():
     lines = [line("rmsnorm/bf16/1x256", normc=10, yardstick=9),
              line("rmsnorm/bf16/7x256", normc=10, yardstick=1)]
@@ -338,6 +344,18 @@ def test_fused_file():
     assert "| x86-64-v3, 512x4096 | 5.0 | 0.0 | 0.0 |  | 2.00 |" in text
     assert "16x4096 (to be measured again)" in text
     assert "### x86-64-v3, f32, fused" not in text
+
+
+def test_short_bars_are_summed_up(capsys):
+    results = results_of(ZEN4)
+    for given in (line("rmsnorm/f32/1x128", normc=10, normc__entry=16,
+                       yardstick=9),
+                  line("fused/f32/512x4096", normc=10, copy=1, separate=15)):
+        results.lines[given.key] = given
+    shower = program.Program.__new__(program.Program)
+    shower.flags = program.parse(["--runner=none", "--no-plot"])
+    assert shower.show(results) == program.FAILED
+    assert capsys.readouterr().out.endswith("4 bars, 3 short: 1a, 4a, 5c\n")
 
 
 def test_doubtful_lines_are_measured_three_more_times(tmp_path):

@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -320,6 +321,8 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   if (!fits)
     return refuse("a group has at most as many rows as a vector has lanes");
 
+  // What is the same for all rows is no stretch of theirs.
+  moveLoopInvariantCode(loop);
   // A few rows that are left are no group: its reduction is one of all rows.
   int64_t fewest = std::max<int64_t>(2, rows / 4);
   IRRewriter b(loop);

@@ -192,6 +192,14 @@ static void prefetchAhead(vector::TransferReadOp op, Prefetch prefetch,
                              localityOf(prefetch), /*isDataCache=*/true);
 }
 
+/// Whether two sweeps are the branches of one condition.
+static bool areAlternatives(const Sweep &a, const Sweep &b) {
+  Operation *loop = a.block->getParentOp(), *other = b.block->getParentOp();
+  return isa<scf::IfOp>(loop->getParentOp()) &&
+         loop->getParentOp() == other->getParentOp() &&
+         loop->getParentRegion() != other->getParentRegion();
+}
+
 /// Sweeps by the argument whose rows they read, in one loop over rows.
 static llvm::MapVector<std::pair<Value, Operation *>, SmallVector<Sweep>>
 findSweeps(func::FuncOp function) {
@@ -221,18 +229,23 @@ void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
     for (Sweep &sweep : all)
       if (isa<scf::ForOp>(sweep.block->getParentOp()) && sweep.reads.size() > 1)
         loops.push_back(&sweep);
-    Sweep *first = loops.empty() ? &all.front() : loops.front();
-    Sweep *last = loops.empty() ? first : loops.back();
-    for (Sweep *sweep : {first, last}) {
+    if (loops.empty())
+      loops.push_back(&all.front());
+    Sweep *first = loops.front();
+    // The last one may have two forms, of which a row takes one.
+    size_t last = loops.size() - 1;
+    while (last > 0 && areAlternatives(*loops[last - 1], *loops[last]))
+      --last;
+    for (auto [number, sweep] : llvm::enumerate(loops)) {
+      if (sweep != first && number < last)
+        continue;
       for (vector::TransferReadOp op : sweep->reads) {
         int64_t element = op.getVectorType().getElementTypeBitWidth() / 8;
         int64_t at = splitIndex(op.getIndices().back()).second * element;
         bool odd = at / line % 2;
-        if (at % line == 0 && (first == last || odd == (sweep == last)))
+        if (at % line == 0 && (last == 0 || odd == (sweep != first)))
           prefetchAhead(op, prefetch, bytes / element);
       }
-      if (first == last)
-        break;
     }
   }
 }

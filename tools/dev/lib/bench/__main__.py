@@ -94,7 +94,7 @@ class Program:
         return chosen
 
     def without_current(self, wanted, results):
-        """Less those whose kernels are what was measured."""
+        """Less those whose kernels and yardstick are what was measured."""
         lines = [results.lines[level, case.name] for level, case in wanted
                  if (level, case.name) in results.lines]
         stale = Hashes(self.runner).find_stale(lines)
@@ -204,8 +204,10 @@ class Program:
         judged += judge_compiler(results.compile.values())
         for line, _ in judged:
             print(line)
-        short = sum(state == SHORT for _, state in judged)
-        print(f"{len(judged)} bars, {short} short")
+        short = [line for line, state in judged if state == SHORT]
+        numbers = dict.fromkeys(line.split()[1] for line in short)
+        print(f"{len(judged)} bars, {len(short)} short"
+              f"{': ' * bool(short)}{', '.join(numbers)}")
         return FAILED if short else DONE
 
     def run(self):

@@ -52,18 +52,26 @@ class Verdict(typing.NamedTuple):
         kind_of_value = ("geomean" if bar.mean else "most" if bar.most
                          else "least")
         text = (f"bar {bar.number} {kind_of_value} {bar.what}"
-                f"{' ' * bool(self.group)}{self.group}: {self.value:.2f} "
+                f"{' ' * bool(self.group)}{self.group}: "
+                f"{show(self.value, bar.bound)} "
                 f"({'<=' if bar.most else '>='} {bar.bound:.3g}) ")
         text += (f"not judged on this CPU: {bar.unjudged}" if bar.unjudged
                  else self.state)
         if self.lines:
-            text += ": " + ", ".join(f"{describe(line)} {bar.ratio(line):.2f}"
-                                     for line in self.lines)
+            text += ": " + ", ".join(
+                f"{describe(line)} {show(bar.ratio(line), bar.bound)}"
+                for line in self.lines)
         if bar.beside:
             text += f"; {bar.beside[0]} {self.beside:.2f}"
         if self.stale:
             text += f"; {self.stale} to be measured again"
         return text
+
+
+def show(value, bound):
+    """Two digits, more where they would hide on which side a value is."""
+    return (f"{value:.2f}" if round(value, 2) != round(bound, 2)
+            else f"{value:.4f}")
 
 
 def describe(line):

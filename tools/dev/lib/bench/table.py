@@ -57,13 +57,13 @@ def write_fused(lines, stale):
     if not fused:
         return
     yield "### fused.mlir\n"
-    yield ("Residual, RMSNorm, SiLU gate and int8 quantization of rows of f32: "
-           "µs of the one kernel that normc makes of the file, and of a sum, "
-           "normc's norm, a gate and a quantization one after the other, the "
-           "better of ordinary stores and of those past the cache. *row by "
-           "row*: the same steps on one row after the other, in buffers of a "
-           "row. The copy is of the bytes that the one kernel reads and "
-           "writes.\n")
+    yield ("Residual, RMSNorm, SiLU gate and int8 quantization of rows of "
+           "f32. *normc*: µs of the one kernel made of the file; *steps*: of "
+           "a sum, normc's norm, a gate and a quantization, each over all "
+           "rows, the better of ordinary stores and of those past the cache; "
+           "*row by row*: the same steps on one row after the other, in "
+           "buffers of a row; *copy*: of the bytes that the one kernel reads and "
+           "writes. Above 1, steps/normc says that normc is faster.\n")
     rows = []
     for line in fused:
         mark = " (to be measured again)" * (line.key in stale)
@@ -170,7 +170,10 @@ def write(results, lines, stale=frozenset()):
             f"{sum(line.key in stale for line in lines)} to be measured "
             "again. Speeds are GB/s = (what is read, parameters once, and "
             "what is written) / median time; the copy is the fastest of the "
-            "same bytes in the same run.\n")
+            "same bytes in the same run. *yardstick*: by intrinsics; *clang*: "
+            "a plain loop with -O3 -ffast-math; *any N*: normc's kernel for "
+            "any N, the others are for this one. Above 1, normc/… says that "
+            "normc is faster.\n")
     parts += write_speeds(lines, stale)
     fresh = [line for line in lines if line.key not in stale]
     parts += write_fused(lines, stale)
