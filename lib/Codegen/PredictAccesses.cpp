@@ -187,17 +187,19 @@ private:
 /// Bytes of a parameter that all reads of a call take.
 static int64_t readParameter(const Sweep &output, const Stream &stream,
                              TreeAttr tree, CPUScheduleAttr schedule,
-                             int64_t rows, int64_t n) {
+                             int64_t rows, int64_t n, bool known) {
   int64_t element = getElementBytes(stream.kind);
   auto [piece, round] = getPieceAndRound(output, tree, schedule);
   bool converts =
       element == 2 || (stream.kind == ElementKind::F32 && output.touchesBF16());
   if (schedule.getWeight() == WeightHold::Registers)
     return n * element;
-  if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts)
+  // Memory for it is 32 KiB.
+  if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts ||
+      n > 8192)
     return rows * n * element;
   int64_t inLoop = n / round * round;
-  if (schedule.getStore() == StoreKind::Regular && inLoop == round)
+  if (known && schedule.getStore() == StoreKind::Regular && inLoop == round)
     inLoop = 0; // a single round is no loop
   return (n / piece * piece + rows * (n - inLoop)) * element;
 }
@@ -208,10 +210,12 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
                                                 int64_t rows, int64_t n) {
   // The rows of groups, of which the last may be short.
   int64_t group = schedule.getRowGroup(), grouped = 0;
-  if (group > 1) {
-    int64_t fewest = std::max<int64_t>(2, group / 4);
+  int64_t fewest = std::max<int64_t>(2, group / 4);
+  if (ShapedType::isDynamic(request.n)) // as many as 16 KiB hold
+    while (group >= fewest && group * n * getElementBytes(request.x) > 16384)
+      group /= 2;
+  if (group > 1 && group >= fewest)
     grouped = std::min((rows + group - fewest) / group * group, rows);
-  }
   SmallVector<Access> accesses;
   RowMemory single(/*grouped=*/false), together(/*grouped=*/true);
   std::set<StringRef> seen;
@@ -222,9 +226,10 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
     for (const Stream &stream : sweep.reads) {
       int64_t element = getElementBytes(stream.kind);
       if (!stream.perRow) {
-        accesses.push_back(
-            {stream.name, readParameter(sweep, stream, tree, schedule, rows, n),
-             n * element, false, Reuse::BetweenRows});
+        accesses.push_back({stream.name,
+                            readParameter(sweep, stream, tree, schedule, rows,
+                                          n, !ShapedType::isDynamic(request.n)),
+                            n * element, false, Reuse::BetweenRows});
         continue;
       }
       bool whole = sweep.elements == n;

@@ -144,8 +144,10 @@ normc_choose_instance(const struct normc_kernel_info *info,
   if (!info->cached)
     return NORMC_INSTANCE_STREAMING;
   int64_t llc = args->llc_bytes ? args->llc_bytes : normc_llc_bytes();
-  return normc_prefers_streaming(bytes, llc) ? NORMC_INSTANCE_STREAMING
-                                             : NORMC_INSTANCE_CACHED;
+  // Short rows do without the division.
+  return bytes > llc / 2 && normc_prefers_streaming(bytes, llc)
+             ? NORMC_INSTANCE_STREAMING
+             : NORMC_INSTANCE_CACHED;
 }
 
 /// Its function; null where the kernel lacks it.

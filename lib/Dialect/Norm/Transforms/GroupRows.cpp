@@ -25,6 +25,10 @@
 using namespace mlir;
 using namespace mlir::norm;
 
+/// Rows whose size is not known form groups of at most so many bytes: x and y
+/// of a group, and the weight, stay in an L1 cache of 32 KiB.
+static constexpr int64_t kGroupBytes = 16 << 10;
+
 namespace {
 /// Rewrites one row program for a group of rows. Operations on the scalars of a
 /// row become operations on vectors with one element per row.
@@ -305,6 +309,25 @@ private:
 };
 } // namespace
 
+/// Bytes of a row of the first rows that the kernel has, if their size is not
+/// known.
+static Value getUnknownRowBytes(func::FuncOp function, OpBuilder &b) {
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    if (!type || type.getRank() != 2)
+      continue;
+    if (!type.isDynamicDim(1))
+      return {};
+    Location loc = argument.getLoc();
+    Value n = memref::DimOp::create(b, loc, argument, int64_t(1));
+    return arith::MulIOp::create(
+        b, loc, n,
+        arith::ConstantIndexOp::create(b, loc,
+                                       type.getElementTypeBitWidth() / 8));
+  }
+  return {};
+}
+
 LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
                               int64_t rows) {
   auto refuse = [&](const Twine &why) {
@@ -338,18 +361,35 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   };
   Value all =
       getValueOrCreateConstantIndexOp(b, loc, loop.getMixedUpperBound()[0]);
-  Value groups = arith::DivUIOp::create(
-      b, loc, arith::AddIOp::create(b, loc, all, constant(rows - fewest)),
-      constant(rows));
+  Value shift = constant(llvm::Log2_64(rows)), size = constant(rows);
+  Value candidates =
+      arith::AddIOp::create(b, loc, all, constant(rows - fewest));
+  if (Value bytes = getUnknownRowBytes(function, b)) {
+    // As many rows as kGroupBytes hold, or none.
+    shift = size = constant(0);
+    candidates = constant(0);
+    for (int64_t fit = fewest; fit <= rows; fit *= 2) {
+      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule,
+                                         bytes, constant(kGroupBytes / fit));
+      auto choose = [&](Value value, Value otherwise) -> Value {
+        return arith::SelectOp::create(b, loc, fits, value, otherwise);
+      };
+      shift = choose(constant(llvm::Log2_64(fit)), shift);
+      size = choose(constant(fit), size);
+      candidates =
+          choose(arith::AddIOp::create(b, loc, all, constant(fit - fewest)),
+                 candidates);
+    }
+  }
+  Value groups = arith::ShRUIOp::create(b, loc, candidates, shift);
   Value grouped = arith::MinUIOp::create(
-      b, loc, arith::MulIOp::create(b, loc, groups, constant(rows)), all);
+      b, loc, arith::MulIOp::create(b, loc, groups, size), all);
   Value rest = arith::SubIOp::create(b, loc, all, grouped);
 
   auto main = makeLoop(groups);
-  Value first =
-      arith::MulIOp::create(b, loc, main.getInductionVar(0), constant(rows));
+  Value first = arith::MulIOp::create(b, loc, main.getInductionVar(0), size);
   Value count = arith::MinUIOp::create(
-      b, loc, arith::SubIOp::create(b, loc, all, first), constant(rows));
+      b, loc, arith::SubIOp::create(b, loc, all, first), size);
   RowGroup(b, function, loc, rows)
       .run(body, loop.getInductionVar(0), first, count);
 

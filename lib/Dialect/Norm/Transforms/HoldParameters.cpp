@@ -31,12 +31,23 @@ static constexpr int64_t kFewestRows = 4;
 /// Bytes on the stack that a widened parameter may take.
 static constexpr int64_t kMostBytes = 32 << 10;
 
-/// Whether `op` reads a parameter that is the same for all rows.
-static bool readsParameter(vector::TransferReadOp op) {
-  auto argument = dyn_cast<BlockArgument>(op.getBase());
-  return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp()) &&
-         cast<MemRefType>(argument.getType()).getRank() == 1 &&
-         op.getVectorType().getRank() == 1;
+/// The parameter, the same for all rows, that `op` reads, or null.
+static BlockArgument findParameter(vector::TransferReadOp op) {
+  Value memref = op.getBase();
+  // Of unknown size, a parameter is taken as a view of all of it.
+  while (auto view = memref.getDefiningOp<memref::SubViewOp>()) {
+    if (!llvm::all_of(view.getMixedOffsets(), [](OpFoldResult offset) {
+          return isConstantIntValue(offset, 0);
+        }))
+      return {};
+    memref = view.getSource();
+  }
+  auto argument = dyn_cast<BlockArgument>(memref);
+  bool fits = argument &&
+              isa<func::FuncOp>(argument.getOwner()->getParentOp()) &&
+              cast<MemRefType>(argument.getType()).getRank() == 1 &&
+              op.getVectorType().getRank() == 1;
+  return fits ? argument : BlockArgument();
 }
 
 //===----------------------------------------------------------------------===//
@@ -52,7 +63,7 @@ static void hoistParameters(scf::ForallOp loop) {
        llvm::make_early_inc_range(loop.getBody()->without_terminator())) {
     auto read = dyn_cast<vector::TransferReadOp>(op);
     if (llvm::all_of(op.getOperands(), isOutside) && !op.getNumRegions() &&
-        (isPure(&op) || (read && readsParameter(read))))
+        (isPure(&op) || (read && findParameter(read))))
       op.moveBefore(loop);
   }
 }
@@ -78,21 +89,23 @@ public:
       : b(b), first(first),
         piece(this->first.read.getVectorType().getNumElements()) {}
 
-  /// Fills the copy before the insertion point, with whole pieces: nothing
-  /// else is read of it. `function` gets its memory.
-  void fill(func::FuncOp function, Location loc, int64_t n) {
-    int64_t whole = n / piece * piece;
+  /// Fills the copy before the insertion point, with whole pieces of `n`
+  /// elements: nothing else is read of it. `function` gets its memory, for
+  /// `most` elements.
+  void fill(func::FuncOp function, Location loc, Value n, int64_t most) {
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&function.getBody().front());
-      memory = memref::AllocaOp::create(b, loc,
-                                        MemRefType::get(whole, b.getF32Type()),
-                                        b.getI64IntegerAttr(64));
+      memory = memref::AllocaOp::create(
+          b, loc, MemRefType::get(most / piece * piece, b.getF32Type()),
+          b.getI64IntegerAttr(64));
     }
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(b, loc, value);
     };
-    scf::ForOp::create(b, loc, constant(0), constant(whole), constant(piece),
+    Value whole = arith::SubIOp::create(
+        b, loc, n, arith::RemUIOp::create(b, loc, n, constant(piece)));
+    scf::ForOp::create(b, loc, constant(0), whole, constant(piece),
                        ValueRange(),
                        [&](OpBuilder &, Location, Value position, ValueRange) {
                          // Not the loop's builder: the rewriter listens.
@@ -143,7 +156,7 @@ private:
   void widen(Location loc, Value position) {
     vector::TransferReadOp read = first.read;
     Value row = vector::TransferReadOp::create(
-        b, loc, read.getVectorType(), read.getBase(), ValueRange{position},
+        b, loc, read.getVectorType(), findParameter(read), ValueRange{position},
         read.getPermutationMapAttr(), read.getPadding(), /*mask=*/Value(),
         b.getBoolArrayAttr({true}));
     SmallVector<Value> planes{row};
@@ -229,8 +242,8 @@ findWidened(scf::ForOp loop) {
   llvm::MapVector<Value, SmallVector<WidenedRead>> parameters;
   llvm::SmallPtrSet<Value, 2> asIs;
   loop.walk([&](vector::TransferReadOp read) {
-    Value parameter = read.getBase();
-    if (!readsParameter(read))
+    Value parameter = findParameter(read);
+    if (!parameter)
       return;
     std::optional<WidenedRead> match = matchWidened(read);
     bool changes = match && (!read.getVectorType().getElementType().isF32() ||
@@ -273,6 +286,21 @@ static LogicalResult widenParameters(func::FuncOp function,
       arith::ConstantIndexOp::create(b, loc, kFewestRows));
   if (Value aligned = createIsAligned(b, loc, rows))
     many = arith::AndIOp::create(b, loc, many, aligned);
+  // Of parameters of unknown size, as many elements as there is memory for.
+  Value first = findWidened(loops.front()).begin()->first;
+  int64_t n = cast<MemRefType>(first.getType()).getDimSize(0);
+  int64_t most = kMostBytes / 4;
+  if (!ShapedType::isDynamic(n) && n > most)
+    return refuse("a row of " + Twine(n) + " elements takes more than " +
+                  Twine(kMostBytes >> 10) + " KiB as f32");
+  Value size = b.createOrFold<memref::DimOp>(loc, first, int64_t(0));
+  if (ShapedType::isDynamic(n))
+    many = arith::AndIOp::create(
+        b, loc, many,
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, size,
+                              arith::ConstantIndexOp::create(b, loc, most)));
+  else
+    most = n;
   llvm::MapVector<Value, std::unique_ptr<WidenedCopy>> copies;
   for (scf::ForOp loop : loops) {
     b.setInsertionPoint(loop);
@@ -283,17 +311,11 @@ static LogicalResult widenParameters(func::FuncOp function,
     for (auto &[parameter, reads] : findWidened(loop)) {
       std::unique_ptr<WidenedCopy> &copy = copies[parameter];
       if (!copy) {
-        int64_t n = cast<MemRefType>(parameter.getType()).getDimSize(0);
-        if (ShapedType::isDynamic(n))
-          return refuse("the size of a row is not known");
-        if (n * 4 > kMostBytes)
-          return refuse("a row of " + Twine(n) + " elements takes more than " +
-                        Twine(kMostBytes >> 10) + " KiB as f32");
         b.setInsertionPoint(rows);
         auto filled = scf::IfOp::create(b, loc, many, /*withElseRegion=*/false);
         b.setInsertionPointToStart(filled.thenBlock());
         copy = std::make_unique<WidenedCopy>(b, reads.front());
-        copy->fill(function, loc, n);
+        copy->fill(function, loc, size, most);
       }
       for (WidenedRead &read : reads)
         copy->replace(read);

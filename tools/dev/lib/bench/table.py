@@ -62,8 +62,8 @@ def write_fused(lines, stale):
            "a sum, normc's norm, a gate and a quantization, each over all "
            "rows, the better of ordinary stores and of those past the cache; "
            "*row by row*: the same steps on one row after the other, in "
-           "buffers of a row; *copy*: of the bytes that the one kernel reads and "
-           "writes. Above 1, steps/normc says that normc is faster.\n")
+           "buffers of a row; *copy*: of the bytes that the one kernel reads "
+           "and writes. Above 1, steps/normc says that normc is faster.\n")
     rows = []
     for line in fused:
         mark = " (to be measured again)" * (line.key in stale)

@@ -119,7 +119,7 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     | field | meaning |
     |---|---|
     | `vector_bits` | width of the vectors |
-    | `row_group` | rows that share one reduction, square root and division |
+    | `row_group` | rows that share one reduction, square root and division; of rows of unknown size at most as many as 16 KiB hold |
     | `unroll` | vectors per iteration of the output sweep |
     | `hold` | `registers`: the row is unrolled and read once; `cache`: each sweep reads it again |
     | `weight` | weight and bias. `reload`: read for each row; `registers`: read before the rows (with `hold = registers`); `widened`: converted to f32 once per call (of four rows or more), on the stack |
