@@ -283,7 +283,10 @@ LogicalResult KernelVerifier::verifyVectors(ArrayRef<int64_t> widths) {
 
 /// Stage 6.
 LogicalResult KernelVerifier::verifyBuffers(Operation *op) {
-  if (isa<memref::AllocOp, memref::AllocaOp>(op))
+  auto schedule =
+      kernel->getAttrOfType<CPUScheduleAttr>(NormDialect::kScheduleAttr);
+  bool keepsRow = schedule && schedule.getIntermediate() == Intermediate::Stack;
+  if (isa<memref::AllocOp>(op) || (isa<memref::AllocaOp>(op) && !keepsRow))
     return complain(op) << "a kernel has no memory of its own";
   if (isa<memref::CopyOp>(op))
     return complain(op) << "a kernel copies nothing";

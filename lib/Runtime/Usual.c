@@ -193,6 +193,31 @@ INLINE void setRange(struct range *range, const void *data,
   range->high = range->low + (uint64_t)elements * (dtype->bits / 8);
 }
 
+/// Takes rstd and mean, which may not meet the `others`.
+NOINLINE int takeStatistics(const struct normc_kernel_info *info,
+                            const struct normc_args *args,
+                            const struct matrix *matrix,
+                            const struct range *others, int count) {
+  struct range statistics[2];
+  const struct normc_tensor *tensors[] = {&args->rstd, &args->mean};
+  const struct normc_dtype *types[] = {&info->rstd, &info->mean};
+  for (int k = 0; k < 2; ++k) {
+    const struct normc_tensor *tensor = tensors[k];
+    struct range *range = &statistics[k];
+    range->low = range->high = 0;
+    if (!has(tensor, types[k]))
+      continue;
+    if (tensor->ndim != matrix->last || (tensor->ndim && !tensor->shape) ||
+        !inOrder(tensor, matrix->x, matrix->last, 1) ||
+        !takeMemory(matrix, tensor, types[k], matrix->rows, range))
+      return 0;
+    for (int i = 0; i < count; ++i)
+      if (meet(range, &others[i]))
+        return 0;
+  }
+  return !meet(&statistics[0], &statistics[1]);
+}
+
 /// Takes bias, residual, residual_out, rstd and mean, after x, y and weight.
 /// Returns the bits of an element of residual and residual_out, −1 if any does
 /// not fit. A function of its own, as all together have more values than
@@ -209,7 +234,7 @@ NOINLINE int64_t takeMore(const struct normc_kernel_info *info,
   setRange(&y, rows->y, &info->y, matrix.elements);
   setRange(&weight, rows->weight, &info->weight, matrix.n);
 
-  if (has(&args->bias, &info->bias) &&
+  if (!LIKELY(!has(&args->bias, &info->bias)) &&
       (!takeParameter(&matrix, &args->bias, &info->bias, &bias) ||
        meet(&y, &bias)))
     return -1;
@@ -230,23 +255,16 @@ NOINLINE int64_t takeMore(const struct normc_kernel_info *info,
     rows->residual_stride[1] = rows->residual_out_stride[1] = rows->x_stride[1];
   }
 
-  struct range statistics[2] = {{0, 0}, {0, 0}};
-  const struct normc_tensor *tensors[] = {&args->rstd, &args->mean};
-  const struct normc_dtype *types[] = {&info->rstd, &info->mean};
-  for (int k = 0; k < 2; ++k) {
-    const struct normc_tensor *tensor = tensors[k];
-    struct range *range = &statistics[k];
-    if (has(tensor, types[k]) &&
-        (tensor->ndim != matrix.last || (tensor->ndim && !tensor->shape) ||
-         !inOrder(tensor, matrix.x, matrix.last, 1) ||
-         !takeMemory(&matrix, tensor, types[k], matrix.rows, range) ||
-         meet(range, &x) || meet(range, &residual) || meet(range, &weight) ||
-         meet(range, &bias) || meet(range, &y) || meet(range, &sum)))
+  if (!LIKELY(!has(&args->rstd, &info->rstd) &&
+              !has(&args->mean, &info->mean))) {
+    const struct matrix copy = matrix; // else both would lie in memory
+    const struct range others[] = {x, residual, weight, bias, y, sum};
+    if (!takeStatistics(info, args, &copy, others, 6))
       return -1;
   }
   rows->rstd = args->rstd.data;
   rows->mean = args->mean.data;
-  return meet(&statistics[0], &statistics[1]) ? -1 : bits;
+  return bits;
 }
 
 /// Fills `rows` and returns the bytes of one, those of normc_plan; 0 if the

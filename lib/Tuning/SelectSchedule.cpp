@@ -12,6 +12,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
 #include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/CPUSchedules.h"
 #include "norm/Tuning/Passes.h"
@@ -168,6 +169,12 @@ struct NormSelectSchedulePass
             cast<FloatType>(getElementTypeOrSelf(parameter.getType()));
     problem.centered = op.isCentered();
     problem.besideF64 = hasF64();
+    problem.transcendental =
+        getOperation()
+            .walk([](Operation *op) {
+              return WalkResult(success(!isTranscendental(op)));
+            })
+            .wasInterrupted();
     problem.streaming = regime && regime == "streaming";
     SmallVector<RejectedSchedule> rejected;
     std::string reason;

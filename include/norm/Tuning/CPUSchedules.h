@@ -28,6 +28,8 @@ struct CPUProblem {
   bool centered = false;  ///< layernorm
   /// Values of f64 stand beside x, in vectors of half the lanes.
   bool besideF64 = false;
+  /// An element goes through exp, tanh or the like.
+  bool transcendental = false;
   /// The instance for calls that exceed the last-level cache.
   bool streaming = false;
 };

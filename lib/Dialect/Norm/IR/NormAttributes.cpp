@@ -49,7 +49,8 @@ LogicalResult
 CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t vectorBits, int64_t rowGroup, int64_t unroll,
                         Hold hold, WeightHold weight, Prefetch prefetch,
-                        int64_t prefetchBytes, StoreKind store, Tail tail) {
+                        int64_t prefetchBytes, StoreKind store, Tail tail,
+                        Intermediate intermediate) {
   if (vectorBits != 128 && vectorBits != 256 && vectorBits != 512)
     return emitError() << "vector_bits must be 128, 256 or 512, got "
                        << vectorBits;
@@ -63,6 +64,10 @@ CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << prefetchBytes;
   if ((prefetch == Prefetch::None) != (prefetchBytes == 0))
     return emitError() << "prefetch and prefetch_bytes go together";
+  if (intermediate == Intermediate::Stack && rowGroup > 1)
+    return emitError() << "intermediate = stack keeps one row: row_group must "
+                          "be 1, got "
+                       << rowGroup;
   return success();
 }
 

@@ -31,6 +31,11 @@ static bool isInstruction(Operation *op) {
              math::CountLeadingZerosOp, math::CountTrailingZerosOp>(op);
 }
 
+bool norm::isTranscendental(Operation *op) {
+  return isa_and_present<math::MathDialect>(op->getDialect()) &&
+         !isInstruction(op);
+}
+
 namespace {
 struct NormApproximateMathPass
     : public norm::impl::NormApproximateMathPassBase<NormApproximateMathPass> {
@@ -39,15 +44,11 @@ struct NormApproximateMathPass
     if (!function->hasAttr(NormDialect::kKernelAttr))
       return;
     // Most kernels have none, and the patterns take longer than a walk.
-    bool approximates =
-        function
-            .walk([](Operation *op) {
-              return isa_and_present<math::MathDialect>(op->getDialect()) &&
-                             !isInstruction(op)
-                         ? WalkResult::interrupt()
-                         : WalkResult::advance();
-            })
-            .wasInterrupted();
+    bool approximates = function
+                            .walk([](Operation *op) {
+                              return WalkResult(success(!isTranscendental(op)));
+                            })
+                            .wasInterrupted();
     if (!approximates)
       return;
     RewritePatternSet patterns(&getContext());
@@ -60,8 +61,7 @@ struct NormApproximateMathPass
     if (failed(applyPatternsGreedily(function, std::move(patterns))))
       return signalPassFailure();
     WalkResult result = function.walk([&](Operation *op) {
-      if (!isa_and_present<math::MathDialect>(op->getDialect()) ||
-          isInstruction(op))
+      if (!isTranscendental(op))
         return WalkResult::advance();
       op->emitOpError() << "on " << op->getResultTypes().front()
                         << " has no form without a library function, which a "

@@ -17,11 +17,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "llvm/ADT/SmallSet.h"
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMFORMSWEEPSPASS
@@ -35,7 +38,10 @@ using linalg::LinalgOp;
 namespace {
 class SweepBuilder {
 public:
-  SweepBuilder(Block *block, IRRewriter &b) : block(block), b(b) {}
+  /// With `keep`, rows that go through a transcendental function are kept on
+  /// the stack for later sweeps.
+  SweepBuilder(Block *block, IRRewriter &b, bool keep)
+      : block(block), b(b), keep(keep) {}
 
   LogicalResult run() {
     if (failed(collect()))
@@ -93,13 +99,34 @@ private:
         if (isOutput)
           outputs.insert(result);
         bool isReduction = isRowOp(op) && !isRow(result);
-        if (isReduction || (isOutput && isRow(result))) {
+        if (!isOutput && isRow(result) && keep && isWorthKeeping(result))
+          kept.insert(result);
+        if (isReduction ||
+            (isRow(result) && (isOutput || kept.contains(result)))) {
           targets.push_back(result);
           maxLevel =
               std::max(maxLevel, levelOf(result) - (isReduction ? 1 : 0));
         }
       }
     return success();
+  }
+
+  /// Whether sweeps of several levels need a row that is computed by a
+  /// transcendental function, of a size for which there is a stack.
+  bool isWorthKeeping(OpResult result) {
+    auto op = cast<LinalgOp>(result.getOwner());
+    auto type = cast<RankedTensorType>(result.getType());
+    bool dear =
+        llvm::any_of(op.getBlock()->without_terminator(),
+                     [](Operation &each) { return isTranscendental(&each); });
+    if (!dear || type.isDynamicDim(type.getRank() - 1))
+      return false;
+    llvm::SmallSet<unsigned, 4> users;
+    for (Operation *user : result.getUsers())
+      if (auto other = dyn_cast<LinalgOp>(user))
+        for (OpResult each : other->getResults())
+          users.insert(levelOf(each) - (isRow(each) ? 0 : 1));
+    return users.size() > 1;
   }
 
   LogicalResult check(LinalgOp op) {
@@ -230,11 +257,35 @@ private:
         b, row.getLoc(), row, zero, SmallVector<OpFoldResult>{*length}, one);
   }
 
+  /// Memory of the function's for one row, as a tensor of rank 1.
+  Value makeStackRow(OpResult row) {
+    auto type = cast<RankedTensorType>(row.getType());
+    auto rowType =
+        RankedTensorType::get(type.getShape().back(), type.getElementType());
+    Location loc = row.getLoc();
+    Value memory;
+    {
+      OpBuilder::InsertionGuard guard(b);
+      auto function = block->getParentOp()->getParentOfType<func::FuncOp>();
+      if (!function)
+        function = cast<func::FuncOp>(block->getParentOp());
+      b.setInsertionPointToStart(&function.getBody().front());
+      memory = memref::AllocaOp::create(
+          b, loc, MemRefType::get(rowType.getShape(), type.getElementType()),
+          b.getI64IntegerAttr(64));
+    }
+    return bufferization::ToTensorOp::create(b, loc, rowType, memory,
+                                             /*restrict=*/true,
+                                             /*writable=*/true);
+  }
+
   /// Where `output` is written: the destination behind fills and such. Where a
   /// fold has taken the operation that wrote it (a sum over one element is its
   /// mean), what is left writes to memory of its own, and the destination is
   /// the slice into which the result is inserted.
   Value destinationOf(OpResult output) {
+    if (kept.contains(output))
+      return makeStackRow(output);
     Value init = output;
     while (OpResult producer = definition(init))
       init = cast<LinalgOp>(producer.getOwner())
@@ -477,6 +528,8 @@ private:
 
   Block *block;
   IRRewriter &b;
+  bool keep;
+  llvm::SmallPtrSet<Value, 2> kept;
   unsigned rowLoops = 0, maxLevel = 0;
   SmallVector<LinalgOp> ops;
   /// Reductions, and rows that are outputs.
@@ -514,7 +567,10 @@ struct NormFormSweepsPass
         return signalPassFailure();
       }
     IRRewriter rewriter(&getContext());
-    if (failed(SweepBuilder(rows, rewriter).run()))
+    auto schedule =
+        function->getAttrOfType<CPUScheduleAttr>(NormDialect::kScheduleAttr);
+    bool keep = schedule && schedule.getIntermediate() == Intermediate::Stack;
+    if (failed(SweepBuilder(rows, rewriter, keep).run()))
       signalPassFailure();
   }
 };

@@ -110,6 +110,7 @@ private:
   Planes read(Value row);
   void write(Value &row, ArrayRef<Value> vectors);
   Value combine(const RowReduction &reduction, Value lhs, Value rhs);
+  Value combineLanes(const RowReduction &reduction, Value lhs, Value rhs);
   Value addPair(Value hi, Value lo);
   Value neutral(const RowReduction &reduction, Type type);
   bool paddingIsNeutral(const RowReduction &reduction);

@@ -63,6 +63,10 @@ def Norm_Tail : Norm_Enum<"Tail",
     "how the last, partial vector of a row is accessed", [
       I32EnumAttrCase<"Mask", 0, "mask">,
       I32EnumAttrCase<"Narrow", 1, "narrow">]>;
+def Norm_Intermediate : Norm_Enum<"Intermediate",
+    "where what a later sweep needs of an earlier one comes from", [
+      I32EnumAttrCase<"Recompute", 0, "recompute">,
+      I32EnumAttrCase<"Stack", 1, "stack">]>;
 
 class Norm_DefaultEnum<EnumAttrInfo info, string value>
     : EnumParameter<info> {
@@ -126,6 +130,7 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     | `prefetch`, `prefetch_bytes` | hint and distance of the prefetch of later rows |
     | `store` | `regular`, or `non_temporal` past the last-level cache |
     | `tail` | `mask`: masked access; `narrow`: narrower vectors where elements have less than 32 bits |
+    | `intermediate` | `recompute`: a sweep computes again what an earlier one has computed; `stack`: what goes through a transcendental function (a gate) is kept in a row on the stack |
 
     Example: `#norm.cpu_schedule<vector_bits = 512, hold = registers>`
   }];
@@ -138,7 +143,8 @@ def Norm_CPUScheduleAttr : Norm_Attr<"CPUSchedule", "cpu_schedule"> {
     Norm_DefaultEnum<Norm_Prefetch, "Prefetch::None">:$prefetch,
     DefaultValuedParameter<"int64_t", "0">:$prefetch_bytes,
     Norm_DefaultEnum<Norm_StoreKind, "StoreKind::Regular">:$store,
-    Norm_DefaultEnum<Norm_Tail, "Tail::Mask">:$tail);
+    Norm_DefaultEnum<Norm_Tail, "Tail::Mask">:$tail,
+    Norm_DefaultEnum<Norm_Intermediate, "Intermediate::Recompute">:$intermediate);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -30,6 +30,9 @@ namespace mlir::norm {
 /// Whether there is a norm operation in `op`.
 bool hasNorm(Operation *op);
 
+/// Whether `op` is exp, tanh or the like: a polynomial in a kernel.
+bool isTranscendental(Operation *op);
+
 /// Demands of the tensor argument `index`, unless it says otherwise, that the
 /// elements of a row are contiguous. Bufferization would take any stride
 /// between them, which no kernel can have without a copy in front of it.

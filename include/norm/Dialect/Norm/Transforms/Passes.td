@@ -85,9 +85,13 @@ def NormFormSweepsPass : Norm_KernelPass<"norm-form-sweeps"> {
     scalar arithmetic between them. Elementwise operations are recomputed in
     every sweep that needs them, so no intermediate row is stored; a value that
     is itself an output is read back in later sweeps, never recomputed from
-    inputs that it may have overwritten.
+    inputs that it may have overwritten. With `intermediate = stack` a row that
+    goes through a transcendental function and is needed by several sweeps is
+    kept in memory of the function's.
   }];
-  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def NormVectorizePass : Norm_KernelPass<"norm-vectorize"> {
