@@ -158,13 +158,17 @@ struct NormSelectSchedulePass
     CPUProblem problem;
     problem.level = resolved->level;
     problem.n = op.getRowSize();
+    // Rows of several loops are done one by one.
     auto shape = cast<ShapedType>(op.getX().getType()).getShape().drop_back();
-    if (!ShapedType::isDynamicShape(shape))
-      problem.rows = ShapedType::getNumElements(shape);
+    if (shape.size() != 1)
+      problem.rows = 1;
+    else if (!ShapedType::isDynamicShape(shape))
+      problem.rows = shape.front();
     problem.x = xType;
     // What is computed first is not the kernel's to hold.
     for (Value parameter : {op.getWeight(), op.getBias()})
-      if (isa_and_present<BlockArgument>(parameter) && parameter.hasOneUse())
+      if (isa_and_present<BlockArgument>(parameter) && parameter.hasOneUse() &&
+          cast<ShapedType>(parameter.getType()).getRank() == 1)
         problem.parameter =
             cast<FloatType>(getElementTypeOrSelf(parameter.getType()));
     problem.centered = op.isCentered();

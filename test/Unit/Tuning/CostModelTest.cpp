@@ -114,7 +114,10 @@ TEST_F(CostModelTest, RefusesWhatItCannotCount) {
                            1, 8)));
   EXPECT_EQ(message, "'memref.copy' op is an access that is not counted");
   EXPECT_TRUE(failed(count(R"mlir(
-    scf.for %j = %c0 to %i step %c8 {
+    %f = memref.load %x[%i, %c0] : memref<?x?xf32>
+    %k = arith.fptoui %f : f32 to i32
+    %end = arith.index_cast %k : i32 to index
+    scf.for %j = %c0 to %end step %c8 {
       %v = memref.load %x[%i, %j] : memref<?x?xf32>
     }
 )mlir",
@@ -179,8 +182,9 @@ TEST_F(CostModelTest, PredictionsGrow) {
     double before = 0;
     for (int64_t rows : {1, 10, 100, 1000, 10000, 100000}) {
       work->loops[0].iterations = rows;
-      Access accesses[] = {{"x", 4096, false, Reuse::BetweenCalls},
-                           {"y", 4096, true, Reuse::BetweenCalls}};
+      int64_t bytes = rows * 4096;
+      Access accesses[] = {{"x", bytes, bytes, false, Reuse::BetweenCalls},
+                           {"y", bytes, bytes, true, Reuse::BetweenCalls}};
       CallShape shape = {rows, 1, /*pastCache=*/false, 8192, rows * 8192};
       Prediction hot = predictCall(machine, *work, accesses, shape, false);
       Prediction cold = predictCall(machine, *work, accesses, shape, true);

@@ -5,7 +5,7 @@
 // CHECK-LABEL: func.func @group
 // CHECK: %[[ROOTS:.*]] = memref.alloca() {{.*}} : memref<2xf32>
 // CHECK: %[[SUMS:.*]] = memref.alloca() {{.*}} : memref<2x4xf32>
-// CHECK: %[[GROUPS:.*]] = arith.divui
+// CHECK: %[[GROUPS:.*]] = arith.shrui
 // CHECK: scf.forall {{.*}} in (%[[GROUPS]])
 // CHECK: scf.for
 // CHECK: %[[V:.*]] = vector.transfer_read
