@@ -38,8 +38,8 @@ constexpr int64_t kByBytes = 0;
 /// In the place of a number of elements: any, known or not.
 constexpr int64_t kAny = INT64_MAX;
 
-/// Rows of a group that is done in two passes through the L1 cache: x and y of
-/// a group, and the weight, stay in 32 KiB.
+/// Rows of a group that is done in passes through the L1 cache: x and y of a
+/// group, and the weight, stay in 32 KiB.
 constexpr int64_t kGroupBytes = 16 << 10;
 /// A parameter in f32 that leaves room for rows beside it in the L1 or L2.
 constexpr int64_t kWidenedBytes = 32 << 10;
@@ -200,12 +200,15 @@ static CPUFields apply(const Rule &rule, const CPUProblem &problem) {
       fields.vectorBits / (problem.x.isF64() || problem.besideF64 ? 64 : 32);
   fields.hold = rule.hold;
   fields.rowGroup = rule.group;
-  if (rule.group == kByBytes)
+  if (rule.group == kByBytes) {
     fields.rowGroup =
         ShapedType::isDynamic(problem.n)
             ? 16
-            : std::max<int64_t>(1, llvm::bit_floor<uint64_t>(
-                                       kGroupBytes / (problem.n * element)));
+            : llvm::bit_floor<uint64_t>(kGroupBytes / (problem.n * element));
+    // Less gains less than 2 %, and costs a second form of the kernel.
+    if (fields.rowGroup < 4)
+      fields.rowGroup = 1;
+  }
   fields.rowGroup = std::min(fields.rowGroup, lanes);
   fields.weight = rule.weight;
   if (!problem.parameter ||

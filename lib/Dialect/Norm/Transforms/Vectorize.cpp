@@ -189,16 +189,31 @@ private:
 
   /// An output of `n` elements, whole rounds from `lead` on.
   void emitPieces(SweepState &state, Value lead, Value n) {
-    if (getConstantIntValue(lead) != 0)
-      ifAny(state, index(0), lead, false,
-            [&](SweepState &inner) { emitRest(inner, index(0), lead); });
     Value rounds =
         arith::AddIOp::create(b, loc, lead, roundDown(minus(n, lead), round));
-    loop(state, lead, rounds, round, false,
-         [&](SweepState &inner, Value position) {
-           emitRound(inner, position, round);
+    auto emitRounds = [&] {
+      loop(state, lead, rounds, round, false,
+           [&](SweepState &inner, Value position) {
+             emitRound(inner, position, round);
+           });
+    };
+    if (getConstantIntValue(lead) == 0) {
+      emitRounds();
+      emitRest(state, rounds, n);
+      return;
+    }
+    // Both ends by the same code.
+    loop(state, index(0), index(2), 1, false,
+         [&](SweepState &inner, Value end) {
+           Value isFirst = arith::CmpIOp::create(
+               b, loc, arith::CmpIPredicate::eq, end, index(0));
+           auto choose = [&](Value first, Value last) -> Value {
+             return arith::SelectOp::create(b, loc, isFirst, first, last);
+           };
+           Value from = choose(index(0), rounds), to = choose(lead, n);
+           emitRest(inner, from, to);
          });
-    emitRest(state, rounds, n);
+    emitRounds();
   }
 
   void emitDynamic(SweepState &state, Value n) {
