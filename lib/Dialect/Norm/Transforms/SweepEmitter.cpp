@@ -294,6 +294,42 @@ void SweepEmitter::emitPiece(SweepState &state, unsigned piece,
           vectorsOf(op.getBody()->getTerminator()->getOperand(result)));
 }
 
+SweepState SweepEmitter::takePiece(const SweepState &state, unsigned piece) {
+  SweepState one = state;
+  for (auto &lanes : one.lanes)
+    lanes = {lanes[piece]};
+  return one;
+}
+
+void SweepEmitter::putPiece(SweepState &state, unsigned piece,
+                            const SweepState &one) {
+  for (auto [lanes, changed] : llvm::zip(state.lanes, one.lanes))
+    lanes[piece] = changed.front();
+  state.rows = one.rows;
+}
+
+void SweepEmitter::emitChosenPiece(SweepState &state, Value piece,
+                                   OpFoldResult pieceOffset, Value left) {
+  Location loc = op.getLoc();
+  SmallVector<Value> isPiece;
+  for (unsigned i = 0; i < pieces; ++i)
+    isPiece.push_back(
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, piece,
+                              arith::ConstantIndexOp::create(b, loc, i)));
+  auto choose = [&](unsigned i, Value value, Value otherwise) -> Value {
+    return arith::SelectOp::create(b, loc, isPiece[i], value, otherwise);
+  };
+  SweepState one = takePiece(state, 0);
+  for (auto [lanes, chosen] : llvm::zip(state.lanes, one.lanes))
+    for (unsigned i = 1; i < pieces; ++i)
+      chosen.front() = choose(i, lanes[i], chosen.front());
+  emitPiece(one, 0, pieceOffset, left);
+  for (auto [lanes, changed] : llvm::zip(state.lanes, one.lanes))
+    for (unsigned i = 0; i < pieces; ++i)
+      lanes[i] = choose(i, changed.front(), lanes[i]);
+  state.rows = one.rows;
+}
+
 SweepEmitter::Planes SweepEmitter::read(Value row) {
   Location loc = op.getLoc();
   Type element = getElementTypeOrSelf(row.getType());

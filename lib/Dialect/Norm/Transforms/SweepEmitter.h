@@ -86,6 +86,14 @@ public:
   /// index, may be negative or larger than the piece).
   void emitPiece(SweepState &state, unsigned piece, OpFoldResult offset,
                  Value left = {});
+  /// The same for a piece whose number is known at run time.
+  void emitChosenPiece(SweepState &state, Value piece, OpFoldResult offset,
+                       Value left);
+  /// A state whose only piece of a round is number `piece` of `state`, and
+  /// back.
+  static SweepState takePiece(const SweepState &state, unsigned piece);
+  static void putPiece(SweepState &state, unsigned piece,
+                       const SweepState &one);
   /// Adds the lanes up and the sum to the total.
   void fold(SweepState &state);
   /// The values of the op's results.

@@ -216,6 +216,27 @@ private:
     emitRounds();
   }
 
+  /// Elements [from, to) of a reduction, less than a round: whole pieces, each
+  /// if it is there, and a masked one.
+  void emitTail(SweepState &state, Value from, Value to) {
+    for (int64_t i = 0; i + 1 < round / piece; ++i) {
+      Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
+      Value last =
+          arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
+      SweepState one = SweepEmitter::takePiece(state, i);
+      ifAny(one, last, to, /*carryLanes=*/true,
+            [&](SweepState &inner) { emitter.emitPiece(inner, 0, at); });
+      SweepEmitter::putPiece(state, i, one);
+    }
+    Value pieces =
+        arith::DivUIOp::create(b, loc, minus(to, from), index(piece));
+    Value rest = arith::AddIOp::create(
+        b, loc, from, arith::MulIOp::create(b, loc, pieces, index(piece)));
+    ifAny(state, rest, to, /*carryLanes=*/true, [&](SweepState &inner) {
+      emitter.emitChosenPiece(inner, pieces, rest, minus(to, rest));
+    });
+  }
+
   void emitDynamic(SweepState &state, Value n) {
     if (!emitter.hasReductions())
       return emitPieces(state, index(0), n);
@@ -231,14 +252,8 @@ private:
                 [&](SweepState &inner, Value position) {
                   emitRound(inner, position, round);
                 });
-           ifAny(outer, whole, end, /*carryLanes=*/true, [&](SweepState &tail) {
-             for (int64_t i = 0; i < round / piece; ++i) {
-               Value at =
-                   arith::AddIOp::create(b, loc, whole, index(i * piece));
-               // Past the end the mask is empty: nothing is accessed.
-               emitter.emitPiece(tail, i, at, minus(end, at));
-             }
-           });
+           ifAny(outer, whole, end, /*carryLanes=*/true,
+                 [&](SweepState &tail) { emitTail(tail, whole, end); });
            emitter.fold(outer);
          });
   }
