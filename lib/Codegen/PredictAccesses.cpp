@@ -187,13 +187,15 @@ private:
 /// Bytes of a parameter that all reads of a call take.
 static int64_t readParameter(const Sweep &output, const Stream &stream,
                              TreeAttr tree, CPUScheduleAttr schedule,
-                             int64_t rows, int64_t n, bool known) {
+                             int64_t rows, int64_t grouped, int64_t n,
+                             bool known) {
   int64_t element = getElementBytes(stream.kind);
   auto [piece, round] = getPieceAndRound(output, tree, schedule);
   bool converts =
       element == 2 || (stream.kind == ElementKind::F32 && output.touchesBF16());
-  if (schedule.getWeight() == WeightHold::Registers)
-    return n * element;
+  if (schedule.getWeight() == WeightHold::Registers) // once for all groups
+    return (schedule.getRowGroup() == 1 ? 1 : (grouped > 0) + rows - grouped) *
+           n * element;
   // Memory for it is 32 KiB.
   if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts ||
       n > 8192)
@@ -226,10 +228,11 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
     for (const Stream &stream : sweep.reads) {
       int64_t element = getElementBytes(stream.kind);
       if (!stream.perRow) {
-        accesses.push_back({stream.name,
-                            readParameter(sweep, stream, tree, schedule, rows,
-                                          n, !ShapedType::isDynamic(request.n)),
-                            n * element, false, Reuse::BetweenRows});
+        accesses.push_back(
+            {stream.name,
+             readParameter(sweep, stream, tree, schedule, rows, grouped, n,
+                           !ShapedType::isDynamic(request.n)),
+             n * element, false, Reuse::BetweenRows});
         continue;
       }
       bool whole = sweep.elements == n;

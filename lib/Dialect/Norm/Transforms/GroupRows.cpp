@@ -329,7 +329,7 @@ static Value getUnknownRowBytes(func::FuncOp function, OpBuilder &b) {
 }
 
 LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
-                              int64_t rows) {
+                              int64_t rows, ArrayRef<Operation *> held) {
   auto refuse = [&](const Twine &why) {
     return function->emitError()
            << "cannot obey schedule field 'row_group' = " << rows << ": "
@@ -361,6 +361,14 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   };
   Value all =
       getValueOrCreateConstantIndexOp(b, loc, loop.getMixedUpperBound()[0]);
+  // A branch, so that a few rows wait for none of the arithmetic on groups.
+  Value many = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, all,
+                                     constant(fewest));
+  auto branch = scf::IfOp::create(b, loc, TypeRange(b.getIndexType()), many,
+                                  /*withElseRegion=*/true);
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, loc, constant(0));
+  b.setInsertionPointToStart(branch.thenBlock());
   Value shift = constant(llvm::Log2_64(rows)), size = constant(rows);
   Value candidates =
       arith::AddIOp::create(b, loc, all, constant(rows - fewest));
@@ -382,10 +390,12 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
     }
   }
   Value groups = arith::ShRUIOp::create(b, loc, candidates, shift);
-  Value grouped = arith::MinUIOp::create(
+  Value inGroups = arith::MinUIOp::create(
       b, loc, arith::MulIOp::create(b, loc, groups, size), all);
-  Value rest = arith::SubIOp::create(b, loc, all, grouped);
-
+  auto yield = scf::YieldOp::create(b, loc, inGroups);
+  b.setInsertionPoint(yield);
+  for (Operation *op : held)
+    op->moveBefore(yield);
   auto main = makeLoop(groups);
   Value first = arith::MulIOp::create(b, loc, main.getInductionVar(0), size);
   Value count = arith::MinUIOp::create(
@@ -393,9 +403,12 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   RowGroup(b, function, loc, rows)
       .run(body, loop.getInductionVar(0), first, count);
 
-  b.setInsertionPointAfter(main);
-  auto remainder = makeLoop(rest);
+  b.setInsertionPointAfter(branch);
+  Value grouped = branch.getResult(0);
+  auto remainder = makeLoop(arith::SubIOp::create(b, loc, all, grouped));
   IRMapping mapping;
+  for (Operation *op : held)
+    b.clone(*op, mapping);
   mapping.map(
       loop.getInductionVar(0),
       arith::AddIOp::create(b, loc, grouped, remainder.getInductionVar(0))

@@ -55,16 +55,19 @@ static BlockArgument findParameter(vector::TransferReadOp op) {
 //===----------------------------------------------------------------------===//
 
 /// What a row program computes from parameters alone moves before its loop.
-static void hoistParameters(scf::ForallOp loop) {
+static void hoistParameters(scf::ForallOp loop,
+                            SmallVectorImpl<Operation *> &held) {
   auto isOutside = [&](Value value) {
     return !loop.getRegion().isAncestor(value.getParentRegion());
   };
   for (Operation &op :
        llvm::make_early_inc_range(loop.getBody()->without_terminator())) {
     auto read = dyn_cast<vector::TransferReadOp>(op);
-    if (llvm::all_of(op.getOperands(), isOutside) && !op.getNumRegions() &&
-        (isPure(&op) || (read && findParameter(read))))
-      op.moveBefore(loop);
+    if (!llvm::all_of(op.getOperands(), isOutside) || op.getNumRegions() ||
+        !(isPure(&op) || (read && findParameter(read))))
+      continue;
+    op.moveBefore(loop);
+    held.push_back(&op);
   }
 }
 
@@ -325,7 +328,8 @@ static LogicalResult widenParameters(func::FuncOp function,
 }
 
 LogicalResult norm::holdParameters(func::FuncOp function, scf::ForallOp loop,
-                                   WeightHold weight) {
+                                   WeightHold weight,
+                                   SmallVectorImpl<Operation *> &held) {
   if (!loop)
     return function->emitError()
            << "cannot obey schedule field 'weight' = "
@@ -337,6 +341,6 @@ LogicalResult norm::holdParameters(func::FuncOp function, scf::ForallOp loop,
       return function->emitError()
              << "cannot obey schedule field 'weight' = registers: the row must "
                 "be unrolled, by 'hold' = registers";
-  hoistParameters(loop);
+  hoistParameters(loop, held);
   return success();
 }

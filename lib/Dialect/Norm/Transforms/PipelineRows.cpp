@@ -47,11 +47,12 @@ struct NormPipelineRowsPass
     }
     scf::ForallOp loop;
     function.walk([&](scf::ForallOp op) { loop = op; });
+    SmallVector<Operation *> held;
     if (schedule.getWeight() != WeightHold::Reload &&
-        failed(holdParameters(function, loop, schedule.getWeight())))
+        failed(holdParameters(function, loop, schedule.getWeight(), held)))
       return signalPassFailure();
     if (schedule.getRowGroup() > 1 &&
-        failed(groupRows(function, loop, schedule.getRowGroup())))
+        failed(groupRows(function, loop, schedule.getRowGroup(), held)))
       return signalPassFailure();
     if (schedule.getPrefetch() != Prefetch::None)
       placePrefetches(function, schedule.getPrefetch(),

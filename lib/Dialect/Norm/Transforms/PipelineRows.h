@@ -20,15 +20,17 @@
 
 namespace mlir::norm {
 
-/// `row_group`: replaces the loop over rows by one over groups of them and one
-/// over the rest.
-LogicalResult groupRows(func::FuncOp function, scf::ForallOp loop,
-                        int64_t rows);
-
 /// `weight`: parameters that all rows share are read before the loop, into
-/// registers, or as f32 into memory on the stack.
+/// registers (by operations that `held` receives, in order), or as f32 into
+/// memory on the stack.
 LogicalResult holdParameters(func::FuncOp function, scf::ForallOp loop,
-                             WeightHold weight);
+                             WeightHold weight,
+                             SmallVectorImpl<Operation *> &held);
+
+/// `row_group`: replaces the loop over rows by one over groups of them and one
+/// over the rest. `held` is for the groups alone.
+LogicalResult groupRows(func::FuncOp function, scf::ForallOp loop, int64_t rows,
+                        ArrayRef<Operation *> held);
 
 /// `prefetch`: rows are fetched `bytes` ahead in memory.
 void placePrefetches(func::FuncOp function, Prefetch prefetch, int64_t bytes);

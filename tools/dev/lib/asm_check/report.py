@@ -22,6 +22,8 @@ def _cell(comparison, field):
 
 
 def _verdict(comparison):
+    if comparison.loop.role == "widening":
+        return "once per call"
     if not comparison.yardstick and comparison.loop.is_main:
         return "no yardstick"
     if not comparison.excesses:

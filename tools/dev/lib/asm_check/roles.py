@@ -10,15 +10,18 @@ from .motion import Motion
 @dataclasses.dataclass
 class RowLoop:
     """`role` is one of mean, statistic (in layernorm the squares), sum (of x
-    and the residual, with the statistic of it), output and merged (output and
-    the next row's statistic); of whole rows row and group, of rows.
-    `row_bytes` of x are done per iteration."""
+    and the residual, with the statistic of it), output, merged (output and
+    the next row's statistic) and widening (of a weight, once per call); of
+    whole rows row and group, of rows. `row_bytes` of x are done per iteration.
+    """
     label: str
     role: str
     row_bytes: float
     counts: dict
     instructions: list
     is_main: bool = True  # not for the rest of a row, or of rows
+    widened: bool = False  # reads a weight that was widened into the frame
+    reloads: bool = False  # does not, and is there for few rows
 
     @property
     def kind(self):
@@ -80,9 +83,58 @@ def _accesses(loop, instructions):
             not loop.function.is_slot(i.memory.memory)]
 
 
-def _role(function, instructions, moving, is_layernorm, has_residual):
+def _points_to_frame(loop, register):
+    """Whether what a register holds before a loop was made of the address of
+    the frame, by `lea` or additions, and may be by way of a slot."""
+    blocks, frame = loop.function.blocks, loop.function.frame
+
+    def place(operand):
+        slot = loop.function.is_slot(operand.memory)
+        return operand.memory if slot else operand.register
+    before = [[i for i, block in enumerate(blocks) if at in block.next]
+              for at in range(len(blocks))]
+    whole = len(max(blocks, key=lambda b: len(b.instructions)).instructions)
+    work, seen = [(block, whole, register) for block in before[loop.header]
+                  if block not in loop.blocks], set()
+    while work:
+        block, end, name = work.pop()
+        if (block, end, name) in seen:
+            continue
+        seen.add((block, end, name))
+        code = blocks[block].instructions[:end]
+        made = next((i for i in reversed(range(len(code)))
+                     if code[i].target and place(code[i].target) == name and
+                     not code[i].mnemonic.startswith(("cmp", "test"))), None)
+        if made is None:
+            work += [(each, whole, name) for each in before[block]]
+            continue
+        sources = []
+        if code[made].mnemonic.startswith("lea"):
+            memory = code[made].operands[0].memory
+            if memory.base in frame:
+                return True
+            sources = [memory.base, memory.index]
+        elif code[made].mnemonic.startswith(("mov", "add")):
+            sources = [place(code[made].operands[0])]
+            if code[made].mnemonic.startswith("add"):
+                sources.append(name)
+        work += [(block, made, source) for source in sources if source]
+    return False
+
+
+def _in_buffer(loop, instruction):
+    """Whether it goes through a buffer in the frame."""
+    memory = instruction.memory and instruction.memory.memory
+    return bool(memory and memory.index and (
+        memory.base in loop.function.frame or
+        _points_to_frame(loop, memory.base)))
+
+
+def _role(loop, instructions, moving, is_layernorm, has_residual):
     stores = any(i.writes_memory for i in moving)
-    if not _accumulates(function, instructions):
+    if stores and all(_in_buffer(loop, i) for i in moving if i.writes_memory):
+        return "widening"
+    if not _accumulates(loop.function, instructions):
         return "output" if stores else None
     if stores:
         return "sum" if has_residual else "merged"
@@ -100,14 +152,19 @@ def row_loops(function, is_layernorm, has_residual):
             continue
         instructions = loop.instructions()
         moving = [(i, a) for i, a in _accesses(loop, instructions) if a]
-        role = moving and _role(function, instructions, [i for i, _ in moving],
+        role = moving and _role(loop, instructions, [i for i, _ in moving],
                                 is_layernorm, has_residual)
         if role:
             # Nothing in a row is narrower than x.
             row_bytes = min(abs(a) for _, a in moving)
             result.append(RowLoop(
                 function.blocks[loop.header].label, role, row_bytes,
-                counts.count(function, instructions), instructions))
+                counts.count(function, instructions), instructions,
+                widened=role == "output" and any(
+                    _in_buffer(loop, i) for i, _ in moving)))
+    for loop in result:
+        loop.reloads = not loop.widened and any(
+            other.widened and other.role == loop.role for other in result)
     return _mark_rests(result, 1 / 2)
 
 
@@ -123,11 +180,14 @@ def _trips(loop, n_bytes, rows):
     """How often a loop within the loop over rows runs for each of its
     iterations."""
     accesses = _accesses(loop, loop.instructions())
-    moves = [abs(a) for i, a in accesses
-             if a and i.memory.memory.base not in loop.function.frame]
+    moving = [(i, abs(a)) for i, a in accesses
+              if a and i.memory.memory.base not in loop.function.frame]
     others = [i for i, advance in accesses if advance is None]
-    if moves and not others:
-        return n_bytes / min(moves)
+    if moving and not others:
+        # Of stores if there are any: a weight may be wider than x.
+        step = max([a for i, a in moving if i.writes_memory] or
+                   [a for _, a in moving])
+        return n_bytes * (rows if step >= n_bytes else 1) / step
     # It goes from row to row of a group, by a stride that is not known or in
     # the frame. What it stores is one row; else what it loads.
     stores = [i for i in others if i.writes_memory]

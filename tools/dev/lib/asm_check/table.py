@@ -123,11 +123,13 @@ def kernels(everything=False, patterns=()):
     every = [Kernel(form, target) for target in LEVELS + CPUS
              for form in _forms((64, 128, 4096, 0), both)]
     if not everything and not patterns:
-        # CPUs differ from their level in the order of instructions alone.
-        usual = {target: [*_forms((4096, 0), both), *_forms((64,), (False,)),
-                          *_forms((128,), both)] for target in LEVELS}
-        usual |= {target: _forms((4096,), both) for target in CPUS}
+        # CPUs differ from their level in the order of instructions alone, the
+        # level with bf16 from the one without in bf16 alone.
+        forms = [*_forms((4096, 0), both), *_forms((64,), (False,)),
+                 *_forms((128,), both)]
+        usual = {target: forms for target in LEVELS}
+        usual["x86-64-v4-bf16"] = [f for f in forms if f.dtype == "bf16"]
         every = [kernel for kernel in every
-                 if kernel.form in usual[kernel.target]]
+                 if kernel.form in usual.get(kernel.target, ())]
     return [kernel for kernel in every if not patterns or any(
         matches(kernel.name(regime), patterns) for regime in REGIMES)]

@@ -30,11 +30,19 @@ class Reason:
                 value <= self.allowed + _ROUNDING)
 
 
+def _read_reason(reason, role, allowed):
+    """`allowed` is by pattern, then by field."""
+    return [Reason(kernel, role, field, float(most), reason)
+            for kernel, fields in allowed.items()
+            for field, most in fields.items()]
+
+
 def read_reasons(path):
     try:
-        reasons = [Reason(**each)
-                   for each in json.loads(path.read_text())["reasons"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        reasons = [one for each in json.loads(path.read_text())["reasons"]
+                   for one in _read_reason(**each)]
+    except (OSError, ValueError, KeyError, TypeError,
+            AttributeError) as error:
         raise Failure(f"{path}: {error}", 2) from None
     for each in reasons:
         if each.field not in counts.JUDGED + counts.NEVER:
@@ -69,7 +77,8 @@ class Comparison:
             return {field: round(loop.per_line(field), 4)
                     for field in counts.FIELDS}
         return {"kernel": self.kernel, "role": self.loop.role,
-                "main": self.loop.is_main, "row_bytes": self.loop.row_bytes,
+                "main": self.loop.is_main,
+                "widened": self.loop.widened, "row_bytes": self.loop.row_bytes,
                 "counts": per_line(self.loop),
                 "yardstick": self.yardstick and per_line(self.yardstick),
                 "above": [dataclasses.asdict(each) for each in self.excesses]}
@@ -81,8 +90,9 @@ def _excesses(loop, yardstick):
     for field in counts.NEVER if along else ():
         if loop.counts[field]:
             yield field, loop.per_line(field), None
-    # The rest of a row is less than an iteration of the loop before it.
-    if not loop.is_main and along:
+    # The rest of a row is less than an iteration of the loop before it, and
+    # what is done once per call is done for many rows.
+    if along and (not loop.is_main or loop.role == "widening"):
         return
     for field in counts.JUDGED:
         if along and field in counts.NEVER:

@@ -88,6 +88,10 @@ class Yardstick:
             # A loop that clang unrolled whole is one in the other regime.
             parts = sorted(REGIMES, key=regime.__ne__)
             form = dataclasses.replace(form, n=4096)
+            if loop.reloads:
+                # The same with a residual, which is for the first pass.
+                form = dataclasses.replace(form, residual=False)
+                parts = [f"{part}-reloaded" for part in parts]
         for part in parts:
             same = [other for other in self._loops(form, target, part)
                     if other.kind == loop.kind]
