@@ -67,20 +67,18 @@ struct Rule {
 /// Xeon of the Sapphire Rapids family (L1 48 KiB, L2 2 MiB) for 64 rows where
 /// nothing else is said.
 static constexpr Rule rules[] = {
-// Past the last-level cache.
-#define STREAM Streaming
-    {512, F32 | Halves, AnyOp, STREAM, kAny, Hold::Cache, 1, WeightHold::Reload,
-     Prefetch::L2, 16384,
+    // Past the last-level cache.
+    {512, F32 | Halves, AnyOp, Streaming, kAny, Hold::Cache, 1,
+     WeightHold::Reload, Prefetch::L2, 16384,
      "prefetches 16 KiB ahead into the L2, half of them in the statistic and "
      "half in the output sweep: 1.25 to 1.5 times as fast on Zen 4 as none"},
-    {256, F32 | Halves, AnyOp, STREAM, kAny, Hold::Cache, 1,
+    {256, F32 | Halves, AnyOp, Streaming, kAny, Hold::Cache, 1,
      WeightHold::Widened, Prefetch::L2, 16384,
      "prefetches 16 KiB ahead into the L2, half of them in the statistic and "
      "half in the output sweep: 1.25 to 1.5 times as fast on Zen 4 as none"},
-    {0, F64 | F32 | Halves, AnyOp, STREAM, kAny, Hold::Cache, 1,
+    {0, F64 | F32 | Halves, AnyOp, Streaming, kAny, Hold::Cache, 1,
      WeightHold::Reload, Prefetch::L2, 16384,
      "prefetches 16 KiB ahead into the L2"},
-#undef STREAM
     // AVX-512.
     {512, Halves, AnyOp, Cached, 256, Hold::Registers, 16,
      WeightHold::Registers, Prefetch::None, 0,
@@ -219,7 +217,7 @@ static CPUFields apply(const Rule &rule, const CPUProblem &problem) {
     fields.rowGroup = 1;
     fields.weight = WeightHold::Reload;
   }
-  // The polynomial of a gate, twice, costs more than a row through the L1: 2.3
+  // The polynomial of a gate, twice, costs more than a row through the L1: 1.7
   // of separate kernels' speed and not 1.3 (rows of 4096, Xeon, AVX-512).
   if (problem.transcendental && !ShapedType::isDynamic(problem.n) &&
       problem.n * 8 <= kStackBytes) {

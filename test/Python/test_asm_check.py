@@ -218,6 +218,63 @@ STRAIGHT = """
 """
 
 
+def test_rows_by_constant_strides():
+    """A loop over the rows of a group may advance by a row at once."""
+    [group] = roles.whole_rows(function("""
+.LBB0_1:
+        xorl    %eax, %eax
+.LBB0_2:
+        vmovups (%rdi), %ymm0
+        vmovups 32(%rdi), %ymm1
+        vmulps  %ymm0, %ymm1, %ymm0
+        vmovups %ymm0, 64(%rsp,%rax)
+        addq    $32, %rax
+        addq    $64, %rdi
+        cmpq    $256, %rax
+        jne     .LBB0_2
+        vsqrtps 64(%rsp), %ymm4
+        decq    %rsi
+        jne     .LBB0_1
+        retq
+"""), 64)
+    assert (group.role, group.row_bytes) == ("group", 512)
+    assert group.counts["mul"] == 8
+
+
+def test_widened_weight():
+    """It is a buffer in the frame, by its name or by a pointer to it; the loop
+    beside it that reads the weight itself is for few rows."""
+    body = """
+        leaq    64(%rsp), %rcx
+        movq    %rcx, 8(%rsp)
+        movq    8(%rsp), %r8
+        addq    %r9, %r8
+.LBB0_1:
+        vmovups (%rdi,%rax), %ymm0
+        vmulps  {weight}, %ymm0, %ymm0
+        vmovups %ymm0, (%rsi,%rax)
+        addq    $32, %rax
+        cmpq    %rdx, %rax
+        jne     .LBB0_1
+        xorl    %eax, %eax
+.LBB0_2:
+        vmovups (%rdi,%rax), %ymm0
+        vmulps  (%r10,%rax), %ymm0, %ymm0
+        vmovups %ymm0, (%rsi,%rax)
+        addq    $32, %rax
+        cmpq    %rdx, %rax
+        jne     .LBB0_2
+        retq
+"""
+    for weight, widened in (("64(%rsp,%rax)", True), ("(%r8,%rax)", True),
+                            ("(%r11,%rax)", False)):
+        first, second = roles.row_loops(
+            function(body.format(weight=weight)), False, False)
+        assert first.role == second.role == "output"
+        assert (first.widened, second.reloads) == (widened, widened)
+        assert not first.reloads and first.counts["spills"] == 0
+
+
 def test_straight_rows():
     assert not roles.row_loops(function(STRAIGHT), False, False)
     [row] = roles.whole_rows(function(STRAIGHT), 64)
@@ -281,6 +338,7 @@ def test_roles():
 .LBB0_1:
 {body}
         addq    $32, %rdi
+        addq    $32, %rax
         decq    %rsi
         jne     .LBB0_1
         retq
@@ -290,6 +348,8 @@ def test_roles():
     store = "vmovups %ymm1, (%rdi)\n"
     assert role(take + square, False, False) == "statistic"
     assert role(take + "vaddps %ymm1,%ymm0,%ymm0", True, False) == "mean"
+    assert role(take + "vmovups %ymm1, 64(%rsp,%rax)", False,
+                False) == "widening"
     assert role(take + "vsubps %ymm2,%ymm1,%ymm1\n" + square, True,
                 False) == "statistic"
     assert role(take + store, False, False) == "output"

@@ -200,6 +200,43 @@ TEST_P(SchedulesTest, HintsAndUnrolling) {
       });
 }
 
+/// Groups whose rows are loops, and parameters that are held for all rows.
+TEST_P(SchedulesTest, GroupsOfLoops) {
+  unsigned turn = 0;
+  for (NormKind op : {NormKind::RMSNorm, NormKind::LayerNorm})
+    for (ElementKind x :
+         {ElementKind::F32, ElementKind::BF16, ElementKind::F16})
+      for (bool any : {false, true})
+        forEachSize({300, 1000, 2500}, turn, [&](int64_t n) {
+          SmallVector<std::string> schedules = {
+              makeSchedule(", row_group = 4"),
+              makeSchedule(", row_group = 8, unroll = 8")};
+          if (x != ElementKind::F32) {
+            schedules.push_back(makeSchedule(", weight = widened"));
+            schedules.push_back(
+                makeSchedule(", weight = widened, row_group = 8"));
+            schedules.push_back(
+                makeSchedule(", weight = widened, store = non_temporal, "
+                             "prefetch = l2, prefetch_bytes = 4096"));
+          }
+          check({op, x, n}, schedules, any ? ShapedType::kDynamic : n);
+        });
+}
+
+TEST_P(SchedulesTest, HeldParameters) {
+  unsigned turn = 0;
+  for (NormKind op : {NormKind::RMSNorm, NormKind::LayerNorm})
+    for (ElementKind x : {ElementKind::F32, ElementKind::F64, ElementKind::BF16,
+                          ElementKind::F16})
+      forEachSize({64, 5, 129}, turn, [&](int64_t n) {
+        check({op, x, n},
+              {makeSchedule(", hold = registers, weight = registers"),
+               makeSchedule(
+                   ", hold = registers, weight = registers, row_group = 2")},
+              n);
+      });
+}
+
 TEST_P(SchedulesTest, NarrowerVectors) {
   for (int64_t bits = 128; bits < getVectorBits(target.level); bits *= 2)
     for (int64_t n : {33, 4096})

@@ -10,8 +10,8 @@
 // each for the N and the regime of one kernel of the census. LEVEL_FILE is
 // Avx2.cpp or Avx512.cpp of ../cpu/handwritten; SHORT_ROWS is defined or not.
 // A weight that the yardstick widens for many rows is widened before; loops for
-// fewer rows have `reloaded` in their names. Tails change no inner loop; without
-// them the file is compiled in a fifth of the time.
+// fewer rows have `reloaded` in their names. Tails change no inner loop;
+// without them the file is compiled in a fifth of the time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,7 +50,8 @@ INLINE void normalizeRows(const Arguments &given) {
   constexpr bool widens =
       W::worthWidening && !isShort && part != Part::Reloaded;
   using Weight = std::conditional_t<widens, Widened<X>, W>;
-  using Format = std::conditional_t<part == Part::Ones && isShort, Single<X>, X>;
+  using Format =
+      std::conditional_t<part == Part::Ones && isShort, Single<X>, X>;
   Rows<Format, Weight, op, residual, memory> rows(a, a.weight, a.bias);
   if constexpr (!isShort) {
     rows.runOnes(0);
