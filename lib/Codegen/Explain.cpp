@@ -209,6 +209,7 @@ void Explainer::explainRejected(Explanation &result, const CallCost &chosen,
   problem.x = typeOf(request.getNormInput());
   if (request.weight || request.bias)
     problem.parameter = typeOf(request.bias ? *request.bias : *request.weight);
+  problem.sum = request.residual.has_value();
   problem.centered = request.op == NormKind::LayerNorm;
   problem.besideF64 = request.hasF64();
   problem.streaming = chosen.regime == Regime::Streaming;

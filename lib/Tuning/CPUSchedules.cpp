@@ -59,6 +59,7 @@ struct Rule {
   Prefetch prefetch;
   int64_t prefetchBytes;
   const char *reason;
+  bool sum = false; ///< only for an x that the kernel computes and stores
 };
 } // namespace
 
@@ -79,6 +80,16 @@ static constexpr Rule rules[] = {
     {0, F64 | F32 | Halves, AnyOp, Streaming, kAny, Hold::Cache, 1,
      WeightHold::Reload, Prefetch::L2, 16384,
      "prefetches 16 KiB ahead into the L2"},
+    // Residuals: a group would hand the sum over the stack.
+    {512, F32, AnyOp, Cached, 256, Hold::Registers, 1, WeightHold::Reload,
+     Prefetch::None, 0,
+     "a sum stays in registers: 1.0 to 1.03, in groups 0.49 to 0.97", true},
+    {256, F32, LayerNorm, Cached, 128, Hold::Registers, 1, WeightHold::Reload,
+     Prefetch::None, 0,
+     "a sum stays in registers: 0.96 to 0.99, in groups 0.71 to 0.9", true},
+    {256, F32, RMSNorm, Cached, 128, Hold::Cache, 1, WeightHold::Reload,
+     Prefetch::None, 0,
+     "a sum is read back: 1.0 to 1.08, from registers 0.77 to 1.01", true},
     // AVX-512.
     {512, Halves, AnyOp, Cached, 256, Hold::Registers, 16,
      WeightHold::Registers, Prefetch::None, 0,
@@ -149,6 +160,7 @@ static bool fits(const Rule &rule, const CPUProblem &problem) {
          rule.types & typeOf(problem.x) &&
          rule.ops & (problem.centered ? LayerNorm : RMSNorm) &&
          rule.instances & (problem.streaming ? Streaming : Cached) &&
+         (!rule.sum || problem.sum) &&
          (rule.most == kAny || (known && problem.n <= rule.most));
 }
 
@@ -332,7 +344,8 @@ void mlir::norm::printCPUSchedules(llvm::raw_ostream &os, CPULevel level) {
     if (rule.ops & LayerNorm)
       ops.push_back("layernorm");
     os << "| " << llvm::join(types, ", ") << " | " << llvm::join(ops, ", ")
-       << " | " << (rule.instances == Cached ? "cached" : "streaming") << " | ";
+       << (rule.sum ? " of a sum" : "") << " | "
+       << (rule.instances == Cached ? "cached" : "streaming") << " | ";
     if (rule.most == kAny)
       os << "any";
     else

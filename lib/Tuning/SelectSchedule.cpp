@@ -165,6 +165,7 @@ struct NormSelectSchedulePass
     else if (!ShapedType::isDynamicShape(shape))
       problem.rows = shape.front();
     problem.x = xType;
+    problem.sum = !isa<BlockArgument>(op.getX());
     // What is computed first is not the kernel's to hold.
     for (Value parameter : {op.getWeight(), op.getBias()})
       if (isa_and_present<BlockArgument>(parameter) && parameter.hasOneUse() &&

@@ -10,7 +10,7 @@
 
 // CHECK: llvm.func @kernel
 // CHECK-NOT: norm.
-// CHECK: llvm.intr.fma
+// CHECK: llvm.intr.sqrt
 func.func @kernel(%x: tensor<4x64xf32>, %y: tensor<4x64xf32>) -> tensor<4x64xf32>
     attributes {norm.kernel} {
   %0 = norm.rmsnorm %x : tensor<4x64xf32> epsilon(1.0e-06)

@@ -26,6 +26,7 @@ struct CPUProblem {
   int64_t rows = ShapedType::kDynamic; ///< of all calls
   FloatType x, parameter; ///< of weight or bias; null: there is none
   bool centered = false;  ///< layernorm
+  bool sum = false;       ///< x is computed in the kernel (a residual)
   /// Values of f64 stand beside x, in vectors of half the lanes.
   bool besideF64 = false;
   /// An element goes through exp, tanh or the like.

@@ -164,14 +164,15 @@ static bool pushSources(Operation *op, Value value,
             arith::NegFOp, arith::TruncFOp, math::FmaOp, math::AbsFOp,
             math::SqrtOp, arith::MaximumFOp, arith::MinimumFOp,
             arith::MaxNumFOp, arith::MinNumFOp, vector::BroadcastOp,
-            vector::ExtractOp, vector::InsertOp, vector::FromElementsOp,
-            vector::ShuffleOp, vector::ExtractStridedSliceOp,
-            vector::InsertStridedSliceOp>([&](Operation *handsOn) {
-        for (Value operand : handsOn->getOperands())
-          if (isa<FloatType>(getElementTypeOrSelf(operand.getType())))
-            sources.push_back(operand);
-        return true;
-      })
+            vector::DeinterleaveOp, vector::ExtractOp, vector::InsertOp,
+            vector::FromElementsOp, vector::ShuffleOp,
+            vector::ExtractStridedSliceOp, vector::InsertStridedSliceOp>(
+          [&](Operation *handsOn) {
+            for (Value operand : handsOn->getOperands())
+              if (isa<FloatType>(getElementTypeOrSelf(operand.getType())))
+                sources.push_back(operand);
+            return true;
+          })
       .Default([](Operation *) { return false; });
 }
 

@@ -274,15 +274,23 @@ void SweepEmitter::emitPiece(SweepState &state, unsigned piece,
     bool select = left && !paddingIsNeutral(reduction);
     // The odd plane comes first: the order of vdpbf16ps.
     for (int64_t plane = shape.planes - 1; plane >= 0; --plane) {
+      // The first square of a lane: added to +0 it is itself. (vdpbf16ps is
+      // made of additions.)
+      bool first = !lanes && reduction.isFma && !select &&
+                   reduction.terms[0] == reduction.terms[1] && tree &&
+                   !tree.getBf16Dot();
       Value before =
           lanes ? lanes
                 : neutral(reduction,
                           VectorType::get(shape.lanes, reduction.laneType));
-      Value after = reduction.isFma
-                        ? math::FmaOp::create(b, loc, terms[0][plane],
-                                              terms[1][plane], before)
-                              .getResult()
-                        : combineLanes(reduction, before, terms[0][plane]);
+      Value after;
+      if (first)
+        after = arith::MulFOp::create(b, loc, terms[0][plane], terms[1][plane]);
+      else if (reduction.isFma)
+        after = math::FmaOp::create(b, loc, terms[0][plane], terms[1][plane],
+                                    before);
+      else
+        after = combineLanes(reduction, before, terms[0][plane]);
       if (select)
         after =
             arith::SelectOp::create(b, loc, planeMasks[plane], after, before);
