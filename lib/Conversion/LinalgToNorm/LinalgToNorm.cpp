@@ -301,18 +301,19 @@ void Raiser::raise(OpResult y, const NormMatch &match) {
       << remark::add("raised to {0}", norm->getName().getStringRef().str());
   b.replaceAllUsesWith(y, norm->getResult(0));
   unsigned index = 1;
+  // Erasing one may take another along.
+  SmallVector<Operation *, 3> replaced = {end};
   for (Value statistic : statistics) {
     if (!statistic)
       continue;
+    replaced.push_back(statistic.getDefiningOp());
     Value result =
         withLastDimension(b, norm->getResult(index++),
                           cast<RankedTensorType>(statistic.getType()));
     b.replaceUsesWithIf(statistic, result, follows);
   }
-  eraseDead(end);
-  for (Value statistic : statistics)
-    if (statistic)
-      eraseDead(statistic.getDefiningOp());
+  for (Operation *op : replaced)
+    eraseDead(op);
   rows.clear();
 }
 
