@@ -185,8 +185,7 @@ private:
     }
     Operation *op = value.getDefiningOp();
     for (Value operand : op->getOperands())
-      if (auto found = origin.find(operand);
-          found != origin.end() && !mapping.contains(operand))
+      if (origin.contains(operand))
         bring(operand, stretch, row, mapping);
     b.clone(*op, mapping);
   }

@@ -58,6 +58,16 @@ static Value withoutCasts(Value memref) {
   return memref;
 }
 
+/// An index as a sum of a value and a constant.
+static std::pair<Value, int64_t> splitIndex(Value index) {
+  if (auto constant = getConstantIntValue(index))
+    return {Value(), *constant};
+  if (auto add = index.getDefiningOp<arith::AddIOp>())
+    if (auto constant = getConstantIntValue(add.getRhs()))
+      return {add.getLhs(), *constant};
+  return {index, 0};
+}
+
 /// Whether `op` writes whole lines together with its neighbours, in a loop that
 /// starts where a line of its row does.
 static bool writesLines(vector::TransferWriteOp op) {
@@ -69,13 +79,7 @@ static bool writesLines(vector::TransferWriteOp op) {
   std::optional<int64_t> step = loop.getConstantStep()
                                     ? loop.getConstantStep()->getSExtValue()
                                     : std::optional<int64_t>();
-  Value index = op.getIndices().front();
-  int64_t offset = 0;
-  if (auto add = index.getDefiningOp<arith::AddIOp>()) {
-    std::optional<int64_t> constant = getConstantIntValue(add.getRhs());
-    index = constant ? add.getLhs() : Value();
-    offset = constant.value_or(0);
-  }
+  auto [index, offset] = splitIndex(op.getIndices().front());
   return step && *step * element % NormDialect::kStreamAlignment == 0 &&
          index == loop.getInductionVar() &&
          offset * element % bytesOf(op.getVectorType()) == 0;
@@ -164,16 +168,6 @@ struct Sweep {
   SmallVector<vector::TransferReadOp> reads;
 };
 } // namespace
-
-/// An index as a sum of a value and a constant.
-static std::pair<Value, int64_t> splitIndex(Value index) {
-  if (auto constant = getConstantIntValue(index))
-    return {Value(), *constant};
-  if (auto add = index.getDefiningOp<arith::AddIOp>())
-    if (auto constant = getConstantIntValue(add.getRhs()))
-      return {add.getLhs(), *constant};
-  return {index, 0};
-}
 
 static void prefetchAhead(vector::TransferReadOp op, Prefetch prefetch,
                           int64_t elements) {
