@@ -3,6 +3,7 @@ rows side by side, the copy as the roof. Needs matplotlib, which the build
 does not: it is installed on demand.
 """
 
+import io
 import pathlib
 import subprocess
 import sys
@@ -126,8 +127,13 @@ def draw(path, lines, level, machine):
                   ncols=len(labels), frameon=False)
     figure.suptitle(f"RMSNorm on {machine['cpu']}, {level}, one thread "
                     "(dotted: x and y fill a cache)", fontsize=11)
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    text = io.StringIO()
+    figure.savefig(text, metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
+    # matplotlib leaves a blank at the end of each line of a path.
+    path.write_text("".join(f"{line.rstrip()}\n"
+                            for line in text.getvalue().splitlines()),
+                    encoding="utf-8")
     return True
 
 
