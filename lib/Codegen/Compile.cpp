@@ -174,6 +174,29 @@ mlir::norm::translateToLLVMIR(ModuleOp module, const CPUTarget &target,
   return result;
 }
 
+namespace {
+/// LLVM's passes for code generation less loop strength reduction. The indices
+/// of a row's loops are x86 addresses as they stand (base, scaled index and
+/// constant); the pass takes a third of the time of code generation to replace
+/// them by pointers that do not fit into the registers. It has no switch but a
+/// global command line option of the process.
+class KernelPassManager : public llvm::legacy::PassManager {
+public:
+  explicit KernelPassManager(const CPUTarget &target)
+      : reducesStrength(!llvm::Triple(target.triple).isX86()) {}
+
+  void add(llvm::Pass *pass) override {
+    if (!reducesStrength && pass->getPassName() == "Loop Strength Reduction")
+      delete pass;
+    else
+      llvm::legacy::PassManager::add(pass);
+  }
+
+private:
+  bool reducesStrength;
+};
+} // namespace
+
 llvm::Expected<llvm::SmallVector<char, 0>>
 mlir::norm::emitMachineCode(llvm::Module &module, const CPUTarget &target,
                             MachineOutput output) {
@@ -182,7 +205,7 @@ mlir::norm::emitMachineCode(llvm::Module &module, const CPUTarget &target,
     return machine.takeError();
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream os(bytes);
-  llvm::legacy::PassManager pm;
+  KernelPassManager pm(target);
   auto type = output == MachineOutput::Assembly
                   ? llvm::CodeGenFileType::AssemblyFile
                   : llvm::CodeGenFileType::ObjectFile;
