@@ -50,19 +50,7 @@ public:
     Value begin = start->getArgument(1), end = start->getArgument(2);
 
     b.setInsertionPointToStart(start);
-    n = loadInteger(layout.n);
-    Value inner = loadInteger(layout.inner);
-    for (const RowOperand &operand : layout.operands)
-      loadOperand(operand);
     deferMisaligned(name, entry, begin, end);
-    // A run is one row where the weight or the bias changes with it.
-    Value perRow = constant(0);
-    for (const Operand &operand : loaded)
-      if (operand.kind == OperandKind::Row)
-        perRow = LLVM::OrOp::create(b, loc, perRow, operand.innerStride);
-    Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, perRow,
-                                        constant(0));
-
     Block *head = entry.addBlock(), *run = entry.addBlock(),
           *done = entry.addBlock();
     Value row = head->addArgument(i64, loc);
@@ -72,24 +60,47 @@ public:
         LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, row, end);
     LLVM::CondBrOp::create(b, loc, more, run, done);
 
+    // The arguments are read anew for each run: most calls have one, and what
+    // is read before the loop would be spilled for its sake.
     b.setInsertionPointToStart(run);
+    n = loadInteger(layout.n);
+    Value inner = loadInteger(layout.inner);
+    SmallVector<Operand> operands;
+    SmallVector<Value> bases;
+    Value perRow = constant(0);
+    for (const RowOperand &description : layout.operands) {
+      operands.push_back(loadOperand(description));
+      bases.push_back(operands.back().base);
+      if (description.kind == OperandKind::Row)
+        perRow =
+            LLVM::OrOp::create(b, loc, perRow, operands.back().innerStride);
+    }
+    // A run is one row where the weight or the bias changes with it.
+    Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, perRow,
+                                        constant(0));
     // A matrix has inner = rows: its call divides nothing.
     Block *divide = entry.addBlock(), *split = entry.addBlock();
-    Value outer = split->addArgument(i64, loc);
     Value inFirst =
         LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, row, inner);
-    LLVM::CondBrOp::create(b, loc, inFirst, split, ValueRange{constant(0)},
-                           divide, ValueRange());
+    LLVM::CondBrOp::create(b, loc, inFirst, split, concat(row, bases), divide,
+                           ValueRange());
     b.setInsertionPointToStart(divide);
-    Value quotient = LLVM::UDivOp::create(b, loc, row, inner);
-    LLVM::BrOp::create(b, loc, ValueRange{quotient}, split);
+    Value outer = LLVM::UDivOp::create(b, loc, row, inner);
+    Value rest = subtract(row, multiply(outer, inner));
+    for (auto [operand, base] : llvm::zip(operands, bases))
+      if (operand.outerStride)
+        base = offset(operand, base, multiply(outer, operand.outerStride));
+    LLVM::BrOp::create(b, loc, concat(rest, bases), split);
+
+    Value position = split->addArgument(i64, loc);
+    for (Operand &operand : operands)
+      operand.base = split->addArgument(operand.base.getType(), loc);
     b.setInsertionPointToStart(split);
-    Value position = subtract(row, multiply(outer, inner));
     Value length = LLVM::SMinOp::create(b, loc, subtract(inner, position),
                                         subtract(end, row));
     length = LLVM::SelectOp::create(b, loc, shared, length, constant(1));
     LLVM::CallOp::create(b, loc, body,
-                         callOperands(row, outer, position, length));
+                         callOperands(operands, row, position, length));
     LLVM::BrOp::create(b, loc, ValueRange{add(row, length)}, head);
     b.setInsertionPointToStart(done);
     LLVM::ReturnOp::create(b, loc, ValueRange());
@@ -103,9 +114,10 @@ private:
   void deferMisaligned(StringRef name, LLVM::LLVMFuncOp entry, Value begin,
                        Value end) {
     Value low;
-    for (auto [operand, description] : llvm::zip(loaded, layout.operands)) {
+    for (const RowOperand &description : layout.operands) {
       if (description.alignment == 1)
         continue;
+      Operand operand = loadOperand(description);
       int64_t bytes = operand.type.getIntOrFloatBitWidth() / 8;
       for (Value value :
            {LLVM::PtrToIntOp::create(b, loc, i64, operand.base).getResult(),
@@ -143,6 +155,17 @@ private:
   Value subtract(Value a, Value c) { return LLVM::SubOp::create(b, loc, a, c); }
   Value multiply(Value a, Value c) { return LLVM::MulOp::create(b, loc, a, c); }
 
+  Value offset(const Operand &operand, Value address, Value elements) {
+    unsigned bits = operand.type.getIntOrFloatBitWidth();
+    return LLVM::GEPOp::create(b, loc, pointer, b.getIntegerType(bits), address,
+                               ArrayRef<LLVM::GEPArg>{elements});
+  }
+  static SmallVector<Value> concat(Value first, ArrayRef<Value> others) {
+    SmallVector<Value> values = {first};
+    values.append(others.begin(), others.end());
+    return values;
+  }
+
   Value load(Type type, int64_t offset) {
     Value address = LLVM::GEPOp::create(
         b, loc, pointer, b.getI8Type(), arguments,
@@ -151,7 +174,7 @@ private:
   }
   Value loadInteger(int64_t offset) { return load(i64, offset); }
 
-  void loadOperand(const RowOperand &description) {
+  Operand loadOperand(const RowOperand &description) {
     Operand operand{description.kind, description.type, {}, {}, {}};
     Type loadedType = pointer;
     if (operand.kind == OperandKind::Scalar)
@@ -161,30 +184,25 @@ private:
       operand.outerStride = loadInteger(description.stride);
       operand.innerStride = loadInteger(description.stride + 8);
     }
-    loaded.push_back(operand);
+    return operand;
   }
 
   /// The body's arguments: scalars as they are, memrefs as pointer, aligned
   /// pointer, offset 0, sizes and strides.
-  SmallVector<Value> callOperands(Value row, Value outer, Value position,
-                                  Value length) {
+  SmallVector<Value> callOperands(ArrayRef<Operand> operands, Value row,
+                                  Value position, Value length) {
     SmallVector<Value> values;
-    for (const Operand &operand : loaded) {
+    for (const Operand &operand : operands) {
       if (operand.kind == OperandKind::Scalar) {
         values.push_back(operand.base);
         continue;
       }
       Value address = operand.base;
-      if (operand.kind != OperandKind::One) {
-        Value elements = row;
-        if (operand.innerStride)
-          elements = add(multiply(outer, operand.outerStride),
-                         multiply(position, operand.innerStride));
-        unsigned bits = operand.type.getIntOrFloatBitWidth();
+      if (operand.innerStride)
         address =
-            LLVM::GEPOp::create(b, loc, pointer, b.getIntegerType(bits),
-                                operand.base, ArrayRef<LLVM::GEPArg>{elements});
-      }
+            offset(operand, address, multiply(position, operand.innerStride));
+      else if (operand.kind != OperandKind::One)
+        address = offset(operand, address, row);
       values.append({address, address, constant(0)});
       switch (operand.kind) {
       case OperandKind::Rows:
@@ -210,7 +228,6 @@ private:
   OpBuilder b;
   Type i64, pointer;
   Value arguments, n;
-  SmallVector<Operand> loaded;
 };
 
 struct NormEmitRowRangePass

@@ -49,14 +49,15 @@ def NormEmulateFMAPass : Pass<"norm-emulate-fma", "::mlir::func::FuncOp"> {
 }
 
 def NormLowerF16Pass : Pass<"norm-lower-f16", "::mlir::func::FuncOp"> {
-  let summary = "Convert f16 on a machine that cannot";
+  let summary = "Convert f16 as the machine does it best";
   let description = [{
-    Before: a kernel for the level x86-64 with `arith.extf` and `arith.truncf`
-    between f16 and f32, for which LLVM would call library functions. After: the
-    same by integer arithmetic on the bits, rounded to nearest even, subnormals
-    kept.
+    Before: `arith.extf` and `arith.truncf` between f16 and f32. After, for the
+    level x86-64, where LLVM would call library functions: the same by integer
+    arithmetic on the bits, rounded to nearest even, subnormals kept. After, for
+    higher levels: what is both stored and widened again is converted once.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect"];
 }
 
 def NormNarrowDoublesPass : Pass<"norm-narrow-doubles", "::mlir::func::FuncOp"> {

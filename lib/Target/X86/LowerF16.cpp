@@ -6,13 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Conversions of f16 where the machine has none.
+// Conversions of f16 where the machine has none, and once where it has one.
 //
 //===----------------------------------------------------------------------===//
 
 #include "KernelLevel.h"
 #include "Lanes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/PatternMatch.h"
 #include "norm/Target/Passes.h"
 
@@ -111,8 +112,41 @@ struct NormLowerF16Pass
     FailureOr<std::optional<CPULevel>> level = getLevel(function);
     if (failed(level))
       return signalPassFailure();
-    if (*level != CPULevel::X86_64)
+    if (*level == CPULevel::X86_64)
+      convert(function);
+    else if (*level != CPULevel::AArch64)
+      function.walk([](arith::TruncFOp op) { keepNarrow(op); });
+  }
+
+private:
+  /// A sum that is stored and widened again. LLVM's vcvtps2ph with a store in
+  /// it matches whether or not the register is wanted, too, and then converts
+  /// twice. Nothing is known of what comes out of assembly. Of whole registers:
+  /// a tail is a few instructions.
+  static void keepNarrow(arith::TruncFOp op) {
+    auto type = dyn_cast<VectorType>(op.getType());
+    bool fills = type && type.getElementType().isF16() &&
+                 (type.getNumElements() == 8 || type.getNumElements() == 16);
+    if (!fills || op->hasOneUse() ||
+        llvm::none_of(op->getUsers(), llvm::IsaPred<arith::ExtFOp>))
       return;
+    OpBuilder b(op->getContext());
+    b.setInsertionPointAfter(op);
+    Location loc = op.getLoc();
+    Value bits = arith::BitcastOp::create(
+        b, loc, withElement(type, b.getI16Type()), op.getResult());
+    Operation *first = bits.getDefiningOp();
+    Value opaque = LLVM::InlineAsmOp::create(
+                       b, loc, bits.getType(), bits, /*asm_string=*/"",
+                       /*constraints=*/"=v,0", /*has_side_effects=*/false,
+                       /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                       /*asm_dialect=*/nullptr, /*operand_attrs=*/nullptr)
+                       .getResult(0);
+    Value kept = arith::BitcastOp::create(b, loc, type, opaque);
+    op.getResult().replaceAllUsesExcept(kept, first);
+  }
+
+  void convert(func::FuncOp function) {
     SmallVector<Operation *> ops;
     function.walk([&](Operation *op) {
       if (isa<arith::ExtFOp, arith::TruncFOp>(op))

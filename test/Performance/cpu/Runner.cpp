@@ -25,7 +25,8 @@ Runner::Runner(KernelCache &cache, SecondThread *second, const Case &given)
       level(StringRef(given.target).contains("v3") ? hand::Level::AVX2
                                                    : hand::Level::AVX512),
       streaming(
-          normc_prefers_streaming(given.getRowBytes(), normc_llc_bytes())) {}
+          normc_prefers_streaming(given.getRowBytes(), normc_llc_bytes())),
+      shape{given.rows, given.n} {}
 
 bool Runner::wants(StringRef name) const {
   return given.candidates.empty() ||
@@ -122,10 +123,15 @@ hand::Arguments Runner::getArguments(const Buffers &buffers) const {
 
 std::function<void(size_t)> Runner::callFunction(hand::Function function) {
   int64_t row = given.n * getElementBytes(given.request.x);
+  // Described once, as who calls a function again and again would.
+  auto prepared = std::make_shared<std::vector<hand::Arguments>>();
+  for (const Buffers &buffers : sets)
+    prepared->push_back(getArguments(buffers));
+  if (!second)
+    return [=](size_t set) { function((*prepared)[set]); };
   return [=](size_t set) {
-    hand::Arguments all = getArguments(sets[set]);
     overRows([&](int64_t begin, int64_t end) {
-      hand::Arguments part = all;
+      hand::Arguments part = (*prepared)[set];
       auto skip = [&](auto *&pointer) {
         using Char =
             std::conditional_t<std::is_const_v<std::remove_pointer_t<
@@ -181,45 +187,58 @@ std::function<void(size_t)> Runner::callKernel(const Kernel &kernel,
                                                Threads threads) {
   normc_kernel function =
       streaming ? kernel.info.streaming : kernel.info.cached;
-  return [=, &kernel](size_t set) {
-    normc_rows rows = getRows(kernel, sets[set]);
-    overRows(threads,
-             [&](int64_t begin, int64_t end) { function(&rows, begin, end); });
+  auto prepared = std::make_shared<std::vector<normc_rows>>();
+  for (const Buffers &buffers : sets)
+    prepared->push_back(getRows(kernel, buffers));
+  if (!second)
+    return [=, rows = given.rows](size_t set) {
+      function(&(*prepared)[set], 0, rows);
+    };
+  return [=](size_t set) {
+    overRows(threads, [&](int64_t begin, int64_t end) {
+      function(&(*prepared)[set], begin, end);
+    });
   };
+}
+
+normc_args Runner::getTensors(const Kernel &kernel,
+                              const Buffers &buffers) const {
+  const normc_kernel_info &info = kernel.info;
+  auto tensor = [&](char *data, normc_dtype dtype, int rank) {
+    return dtype.bits
+               ? normc_tensor{data, dtype, rank, shape + 2 - rank, nullptr}
+               : normc_tensor{};
+  };
+  normc_args args = {};
+  args.struct_size = sizeof(args);
+  args.x = tensor(buffers.x, info.x, 2);
+  args.residual = tensor(buffers.residual, info.residual, 2);
+  args.weight = tensor(buffers.weight, info.weight, 1);
+  args.bias = tensor(buffers.bias, info.bias, 1);
+  args.y = tensor(buffers.y, info.y, 2);
+  args.residual_out = tensor(buffers.residualOut, info.residual_out, 2);
+  args.epsilon = 1e-6;
+  return args;
 }
 
 std::function<void(size_t)> Runner::callEntry(const Kernel &kernel,
                                               Threads threads) {
+  auto prepared = std::make_shared<std::vector<normc_args>>();
+  for (const Buffers &buffers : sets)
+    prepared->push_back(getTensors(kernel, buffers));
+  normc_parallel parallel = {
+      [](void *context, int64_t count, int64_t, normc_range_body body,
+         void *bodyContext) {
+        auto own = [&] { body(bodyContext, 0, count / 2); };
+        auto other = [&] { body(bodyContext, count / 2, count); };
+        static_cast<SecondThread *>(context)->run(other, own);
+      },
+      second};
+  bool two = second && threads == Threads::All;
   return [=, &kernel](size_t set) {
-    const Buffers &buffers = sets[set];
-    const normc_kernel_info &info = kernel.info;
-    int64_t all[] = {given.rows, given.n};
-    auto tensor = [&](char *data, normc_dtype dtype, int rank) {
-      return dtype.bits
-                 ? normc_tensor{data, dtype, rank, all + 2 - rank, nullptr}
-                 : normc_tensor{};
-    };
-    normc_args args = {};
-    args.struct_size = sizeof(args);
-    args.x = tensor(buffers.x, info.x, 2);
-    args.residual = tensor(buffers.residual, info.residual, 2);
-    args.weight = tensor(buffers.weight, info.weight, 1);
-    args.bias = tensor(buffers.bias, info.bias, 1);
-    args.y = tensor(buffers.y, info.y, 2);
-    args.residual_out = tensor(buffers.residualOut, info.residual_out, 2);
-    args.epsilon = 1e-6;
-    normc_parallel parallel = {
-        [](void *context, int64_t count, int64_t, normc_range_body body,
-           void *bodyContext) {
-          auto own = [&] { body(bodyContext, 0, count / 2); };
-          auto other = [&] { body(bodyContext, count / 2, count); };
-          static_cast<SecondThread *>(context)->run(other, own);
-        },
-        second};
     char message[200];
-    bool two = second && threads == Threads::All;
-    if (normc_run(&info, &args, two ? &parallel : nullptr, message,
-                  sizeof(message)) != NORMC_OK)
+    if (normc_run(&kernel.info, &(*prepared)[set], two ? &parallel : nullptr,
+                  message, sizeof(message)) != NORMC_OK)
       report_fatal_error(message);
   };
 }

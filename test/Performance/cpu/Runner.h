@@ -54,6 +54,7 @@ private:
   }
   handwritten::Arguments getArguments(const Buffers &buffers) const;
   normc_rows getRows(const Kernel &kernel, const Buffers &buffers) const;
+  normc_args getTensors(const Kernel &kernel, const Buffers &buffers) const;
   std::function<void(size_t)> callFunction(handwritten::Function function);
   std::function<void(size_t)> callKernel(const Kernel &kernel,
                                          llvm::ArrayRef<Buffers> sets,
@@ -65,6 +66,7 @@ private:
   const Case &given;
   handwritten::Level level;
   bool streaming;
+  int64_t shape[2]; ///< of x
   std::vector<Buffers> sets;
   /// Those of a misaligned case, aligned.
   std::vector<Buffers> alignedSets;

@@ -22,6 +22,8 @@
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
+#include <functional>
+
 using namespace mlir;
 using namespace mlir::norm;
 
@@ -406,14 +408,20 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   Value grouped = branch.getResult(0);
   auto remainder = makeLoop(arith::SubIOp::create(b, loc, all, grouped));
   IRMapping mapping;
-  for (Operation *op : held)
-    b.clone(*op, mapping);
   mapping.map(
       loop.getInductionVar(0),
       arith::AddIOp::create(b, loc, grouped, remainder.getInductionVar(0))
           .getResult());
-  for (Operation &op : body->without_terminator())
+  // A row or two use what groups hold but once: read where it is wanted.
+  llvm::SmallPtrSet<Operation *, 16> left(held.begin(), held.end());
+  std::function<void(Operation &)> clone = [&](Operation &op) {
+    for (Value operand : op.getOperands())
+      if (Operation *defining = operand.getDefiningOp(); left.erase(defining))
+        clone(*defining);
     b.clone(op, mapping);
+  };
+  for (Operation &op : body->without_terminator())
+    clone(op);
   b.eraseOp(loop);
   return success();
 }

@@ -77,6 +77,16 @@ private:
     }
   }
 
+  /// The state after a region that carried it. What carries lanes folds none:
+  /// the totals are those before, constants if they were.
+  static void takeResults(SweepState &state, ValueRange results,
+                          bool carryLanes) {
+    auto totals = state.totals;
+    SweepEmitter::unflatten(state, results, carryLanes);
+    if (carryLanes)
+      state.totals = std::move(totals);
+  }
+
   /// for (i = from; i < to; i += step) body(i), the state carried along.
   void loop(SweepState &state, Value from, Value to, int64_t step,
             bool carryLanes, function_ref<void(SweepState &, Value)> body) {
@@ -94,7 +104,7 @@ private:
           scf::YieldOp::create(b, loc,
                                SweepEmitter::flatten(inner, carryLanes));
         });
-    SweepEmitter::unflatten(state, loop.getResults(), carryLanes);
+    takeResults(state, loop.getResults(), carryLanes);
   }
 
   /// `count` whole rounds from `base`, as a loop where there are several.
@@ -169,7 +179,7 @@ private:
       b.setInsertionPointToStart(choice.elseBlock());
       scf::YieldOp::create(b, loc, values);
     }
-    SweepEmitter::unflatten(state, choice.getResults(), carryLanes);
+    takeResults(state, choice.getResults(), carryLanes);
   }
 
   Value minus(Value a, Value c) { return arith::SubIOp::create(b, loc, a, c); }
