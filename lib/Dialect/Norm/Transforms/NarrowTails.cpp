@@ -91,12 +91,129 @@ private:
     FailureOr<Value> count = getCount(op.getMask(), type.getNumElements());
     if (failed(count))
       return failure();
+    if (type.getElementTypeBitWidth() == 16 && isZero(op.getPadding()) &&
+        (type.getNumElements() == 8 || type.getNumElements() == 16)) {
+      Value words = type.getNumElements() == 8 ? readWords(row, *count)
+                                               : readTwiceWords(row, *count);
+      b.replaceOpWithNewOp<vector::BitCastOp>(op, type, words);
+      return success();
+    }
     Place buffer{getBuffer(type), constant(0)};
     store(toInteger(padding), buffer, constant(0));
     copy(row, buffer, *count, type.getNumElements() / 2);
     Value result = load(type.getNumElements(), buffer, constant(0));
     b.replaceOp(op, fromInteger(result, type.getElementType()));
     return success();
+  }
+
+  static bool isZero(Value value) {
+    return matchPattern(value, m_AnyZeroFloat()) ||
+           matchPattern(value, m_Zero());
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Reads of 16 bits, in general registers: a vector that is read back from the
+  // stack waits until its parts have left the store buffer.
+  //===--------------------------------------------------------------------===//
+
+  Value subtract(Value a, Value c) {
+    return arith::SubIOp::create(b, loc, a, c);
+  }
+  Value isAtLeast(Value count, int64_t bound) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
+                                 constant(bound));
+  }
+  Value word(int64_t value) {
+    return arith::ConstantIntOp::create(b, loc, value, 64);
+  }
+  /// `size` elements, the first one lowest, zeros above.
+  Value readWord(int64_t size, Place place, Value offset) {
+    auto whole = VectorType::get(1, b.getIntegerType(16 * size));
+    Value bits =
+        vector::BitCastOp::create(b, loc, whole, load(size, place, offset));
+    bits = vector::ExtractOp::create(b, loc, bits, 0);
+    return size == 4 ? bits
+                     : arith::ExtUIOp::create(b, loc, b.getI64Type(), bits);
+  }
+  /// Of the last `size` of `count` elements, those past the first `size`.
+  Value readRest(int64_t size, Place row, Value count) {
+    Value bits = readWord(size, row, subtract(count, constant(size)));
+    // All of them may fall out: in two steps, as a shift by 64 bits is none.
+    Value step = arith::IndexCastOp::create(
+        b, loc, b.getI64Type(),
+        arith::MulIOp::create(b, loc, subtract(constant(2 * size), count),
+                              constant(8)));
+    for (int i = 0; i < 2; ++i)
+      bits = arith::ShRUIOp::create(b, loc, bits, step);
+    return bits;
+  }
+
+  /// The first `count` elements, at most 8, as two words.
+  Value readWords(Place row, Value count) {
+    auto type = VectorType::get(2, b.getI64Type());
+    auto yield = [&](Value low, Value high) {
+      Value words =
+          vector::FromElementsOp::create(b, loc, type, ValueRange{low, high});
+      scf::YieldOp::create(b, loc, words);
+    };
+    auto choose = [&](int64_t bound, function_ref<void()> then,
+                      function_ref<void()> otherwise) -> Value {
+      auto branch =
+          scf::IfOp::create(b, loc, TypeRange(type), isAtLeast(count, bound),
+                            /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      then();
+      b.setInsertionPointToStart(branch.elseBlock());
+      otherwise();
+      return branch.getResult(0);
+    };
+    return choose(
+        4,
+        [&] { yield(readWord(4, row, constant(0)), readRest(4, row, count)); },
+        [&] {
+          Value few = choose(
+              2,
+              [&] {
+                Value rest = readRest(2, row, count);
+                Value low = arith::OrIOp::create(
+                    b, loc, readWord(2, row, constant(0)),
+                    arith::ShLIOp::create(b, loc, rest, word(32)));
+                yield(low, word(0));
+              },
+              [&] {
+                Value one = choose(
+                    1, [&] { yield(readWord(1, row, constant(0)), word(0)); },
+                    [&] { yield(word(0), word(0)); });
+                scf::YieldOp::create(b, loc, one);
+              });
+          scf::YieldOp::create(b, loc, few);
+        });
+  }
+
+  /// The first `count` elements, at most 16, as four words.
+  Value readTwiceWords(Place row, Value count) {
+    auto half = VectorType::get(2, b.getI64Type());
+    Value many = isAtLeast(count, 8);
+    Value begin =
+        arith::SelectOp::create(b, loc, many, constant(8), constant(0));
+    Value part = readWords(Place{row.memref, add(row.index, begin)},
+                           subtract(count, begin));
+    auto branch = scf::IfOp::create(b, loc, TypeRange{half, half}, many,
+                                    /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      Value first =
+          vector::BitCastOp::create(b, loc, half, load(8, row, constant(0)));
+      scf::YieldOp::create(b, loc, ValueRange{first, part});
+      b.setInsertionPointToStart(branch.elseBlock());
+      Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(half));
+      scf::YieldOp::create(b, loc, ValueRange{part, zero});
+    }
+    return vector::ShuffleOp::create(b, loc, branch.getResult(0),
+                                     branch.getResult(1),
+                                     ArrayRef<int64_t>{0, 1, 2, 3});
   }
 
   LogicalResult rewrite(vector::TransferWriteOp op) {

@@ -309,13 +309,6 @@ SweepState SweepEmitter::takePiece(const SweepState &state, unsigned piece) {
   return one;
 }
 
-void SweepEmitter::putPiece(SweepState &state, unsigned piece,
-                            const SweepState &one) {
-  for (auto [lanes, changed] : llvm::zip(state.lanes, one.lanes))
-    lanes[piece] = changed.front();
-  state.rows = one.rows;
-}
-
 void SweepEmitter::emitChosenPiece(SweepState &state, Value piece,
                                    OpFoldResult pieceOffset, Value left) {
   Location loc = op.getLoc();

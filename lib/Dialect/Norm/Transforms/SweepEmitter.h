@@ -89,11 +89,8 @@ public:
   /// The same for a piece whose number is known at run time.
   void emitChosenPiece(SweepState &state, Value piece, OpFoldResult offset,
                        Value left);
-  /// A state whose only piece of a round is number `piece` of `state`, and
-  /// back.
+  /// A state whose only piece of a round is number `piece` of `state`.
   static SweepState takePiece(const SweepState &state, unsigned piece);
-  static void putPiece(SweepState &state, unsigned piece,
-                       const SweepState &one);
   /// Adds the lanes up and the sum to the total.
   void fold(SweepState &state);
   /// The values of the op's results.

@@ -35,11 +35,12 @@ namespace {
 class SweepLoops {
 public:
   SweepLoops(SweepEmitter &emitter, OpBuilder &b, int64_t roundsPerBlock,
-             bool unrolled)
+             bool unrolled, bool masksTails)
       : emitter(emitter), b(b), loc(emitter.getOp().getLoc()),
         piece(emitter.getShape().elements()),
         round(piece * emitter.getPiecesPerRound()),
-        block(round * roundsPerBlock), unrolled(unrolled) {}
+        block(round * roundsPerBlock), unrolled(unrolled),
+        masksTails(masksTails) {}
 
   /// With `lead`, an output's pieces start after so many elements.
   SmallVector<Value> emit(OpFoldResult length, Value lead) {
@@ -160,9 +161,10 @@ private:
     return arith::SubIOp::create(b, loc, value, rest);
   }
 
-  /// if (from < to) body, the state carried along.
+  /// if (from < to) body, else other, the state carried along.
   void ifAny(SweepState &state, Value from, Value to, bool carryLanes,
-             function_ref<void(SweepState &)> body) {
+             function_ref<void(SweepState &)> body,
+             function_ref<void(SweepState &)> other = nullptr) {
     if (carryLanes)
       emitter.materializeLanes(state);
     Value any =
@@ -170,14 +172,14 @@ private:
     SmallVector<Value> values = SweepEmitter::flatten(state, carryLanes);
     auto choice = scf::IfOp::create(b, loc, TypeRange(ValueRange(values)), any,
                                     /*addElseBlock=*/true);
-    {
+    for (auto [block, emit] : {std::pair(choice.thenBlock(), body),
+                               std::pair(choice.elseBlock(), other)}) {
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(choice.thenBlock());
+      b.setInsertionPointToStart(block);
       SweepState inner = state;
-      body(inner);
+      if (emit)
+        emit(inner);
       scf::YieldOp::create(b, loc, SweepEmitter::flatten(inner, carryLanes));
-      b.setInsertionPointToStart(choice.elseBlock());
-      scf::YieldOp::create(b, loc, values);
     }
     takeResults(state, choice.getResults(), carryLanes);
   }
@@ -226,24 +228,59 @@ private:
     emitRounds();
   }
 
-  /// Elements [from, to) of a reduction, less than a round: whole pieces, each
-  /// if it is there, and a masked one.
+  /// Elements [from, to) of a reduction, less than a round.
   void emitTail(SweepState &state, Value from, Value to) {
-    for (int64_t i = 0; i + 1 < round / piece; ++i) {
-      Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
-      Value last =
-          arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
-      SweepState one = SweepEmitter::takePiece(state, i);
-      ifAny(one, last, to, /*carryLanes=*/true,
-            [&](SweepState &inner) { emitter.emitPiece(inner, 0, at); });
-      SweepEmitter::putPiece(state, i, one);
-    }
+    if (masksTails)
+      emitMaskedTail(state, 0, from, to);
+    else
+      emitNarrowTail(state, from, to);
+  }
+
+  /// From piece `i` on: it and the others if it is whole, else a masked one if
+  /// there is any. A row takes as many branches as it has pieces there.
+  void emitMaskedTail(SweepState &state, int64_t i, Value from, Value to) {
+    Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
+    auto emitMasked = [&](SweepState &outer) {
+      ifAny(outer, at, to, /*carryLanes=*/true, [&](SweepState &inner) {
+        emitter.emitPiece(inner, i, at, minus(to, at));
+      });
+    };
+    if (i + 1 == round / piece)
+      return emitMasked(state);
+    Value last =
+        arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
+    ifAny(
+        state, last, to, /*carryLanes=*/true,
+        [&](SweepState &inner) {
+          emitter.emitPiece(inner, i, at);
+          emitMaskedTail(inner, i + 1, from, to);
+        },
+        emitMasked);
+  }
+
+  /// Whole pieces and a masked one. The code for a part of a piece is long:
+  /// there is one for all pieces.
+  void emitNarrowTail(SweepState &state, Value from, Value to) {
+    emitWholePieces(state, 0, from, to);
     Value pieces =
         arith::DivUIOp::create(b, loc, minus(to, from), index(piece));
     Value rest = arith::AddIOp::create(
         b, loc, from, arith::MulIOp::create(b, loc, pieces, index(piece)));
     ifAny(state, rest, to, /*carryLanes=*/true, [&](SweepState &inner) {
       emitter.emitChosenPiece(inner, pieces, rest, minus(to, rest));
+    });
+  }
+
+  /// Piece `i` and those after it as far as they are whole.
+  void emitWholePieces(SweepState &state, int64_t i, Value from, Value to) {
+    if (i + 1 == round / piece)
+      return;
+    Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
+    Value last =
+        arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
+    ifAny(state, last, to, /*carryLanes=*/true, [&](SweepState &inner) {
+      emitter.emitPiece(inner, i, at);
+      emitWholePieces(inner, i + 1, from, to);
     });
   }
 
@@ -272,7 +309,7 @@ private:
   OpBuilder &b;
   Location loc;
   int64_t piece, round, block;
-  bool unrolled;
+  bool unrolled, masksTails;
 };
 
 struct NormVectorizePass
@@ -313,9 +350,10 @@ struct NormVectorizePass
         tensor::getMixedSizes(rewriter, op.getLoc(), row).front();
 
     int64_t roundsPerBlock = tree.getRoundsPerFold();
-    bool unrolled = true;
+    bool unrolled = true, masksTails = false;
     if (auto cpu = dyn_cast<CPUScheduleAttr>(schedule)) {
       unrolled = cpu.getHold() == Hold::Registers;
+      masksTails = cpu.getTail() == Tail::Mask;
       if (failed(shapeForCPU(*emitter, tree, cpu)))
         return failure();
     } else if (failed(shapeForGPU(*emitter, tree,
@@ -327,7 +365,7 @@ struct NormVectorizePass
       return op->emitOpError("cannot hold a row of unknown size in registers: "
                              "schedule field 'hold' must be cache");
     SmallVector<Value> results =
-        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled)
+        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled, masksTails)
             .emit(length, createLead(rewriter, op, schedule));
     rewriter.replaceOp(op, results);
     return success();

@@ -156,8 +156,9 @@ def NormNarrowTailsPass : Norm_KernelPass<"norm-narrow-tails"> {
     Before: a bufferized kernel whose schedule says `tail = narrow`, with masked
     reads and writes. After: those of elements below 32 bits, for which AVX2 has
     no masks, are accesses of narrower vectors. A known number of elements is a
-    sum of powers of two; an unknown one goes through a vector on the stack, by
-    two overlapping copies.
+    sum of powers of two. An unknown one is two overlapping accesses: a read of
+    16 bits puts them together in general registers, others do so in a vector
+    on the stack.
 
     With `tail = mask` only writes of one element change: LLVM 22 may write more
     than that element.
