@@ -196,9 +196,8 @@ static int64_t readParameter(const Sweep &output, const Stream &stream,
   if (schedule.getWeight() == WeightHold::Registers) // once for all groups
     return (schedule.getRowGroup() == 1 ? 1 : (grouped > 0) + rows - grouped) *
            n * element;
-  // Memory for it is 32 KiB.
   if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts ||
-      n > 8192)
+      n * 4 > NormDialect::kWidenedBytes)
     return rows * n * element;
   int64_t inLoop = n / round * round;
   if (known && schedule.getStore() == StoreKind::Regular && inLoop == round)
@@ -213,8 +212,9 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
   // The rows of groups, of which the last may be short.
   int64_t group = schedule.getRowGroup(), grouped = 0;
   int64_t fewest = std::max<int64_t>(2, group / 4);
-  if (ShapedType::isDynamic(request.n)) // as many as 16 KiB hold
-    while (group >= fewest && group * n * getElementBytes(request.x) > 16384)
+  if (ShapedType::isDynamic(request.n))
+    while (group >= fewest &&
+           group * n * getElementBytes(request.x) > NormDialect::kGroupBytes)
       group /= 2;
   if (group > 1 && group >= fewest)
     grouped = std::min((rows + group - fewest) / group * group, rows);

@@ -9,7 +9,7 @@
 // RUN:   --remark-format=emitRemark --remarks-filter-passed=norm 2>&1 | FileCheck %s --check-prefix=REMARK
 
 // REMARK: [Passed] Fusion {{.*}}"linalg.add is part of the kernel fused_rmsnorm"
-// REMARK-COUNT-5: is part of the kernel fused_rmsnorm
+// REMARK-COUNT-6: is part of the kernel fused_rmsnorm
 // REMARK-NOT: is part of
 
 // SWEEPS: func.func private @fused_rmsnorm

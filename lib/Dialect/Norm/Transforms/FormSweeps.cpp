@@ -17,6 +17,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "StackMemory.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -263,17 +264,11 @@ private:
     auto rowType =
         RankedTensorType::get(type.getShape().back(), type.getElementType());
     Location loc = row.getLoc();
-    Value memory;
-    {
-      OpBuilder::InsertionGuard guard(b);
-      auto function = block->getParentOp()->getParentOfType<func::FuncOp>();
-      if (!function)
-        function = cast<func::FuncOp>(block->getParentOp());
-      b.setInsertionPointToStart(&function.getBody().front());
-      memory = memref::AllocaOp::create(
-          b, loc, MemRefType::get(rowType.getShape(), type.getElementType()),
-          b.getI64IntegerAttr(64));
-    }
+    auto function = block->getParentOp()->getParentOfType<func::FuncOp>();
+    if (!function)
+      function = cast<func::FuncOp>(block->getParentOp());
+    Value memory = createStackMemory(b, function, loc, rowType.getShape(),
+                                     type.getElementType());
     return bufferization::ToTensorOp::create(b, loc, rowType, memory,
                                              /*restrict=*/true,
                                              /*writable=*/true);

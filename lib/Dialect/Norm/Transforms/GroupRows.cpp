@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PipelineRows.h"
+#include "StackMemory.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -26,10 +27,6 @@
 
 using namespace mlir;
 using namespace mlir::norm;
-
-/// Rows whose size is not known form groups of at most so many bytes: x and y
-/// of a group, and the weight, stay in an L1 cache of 32 KiB.
-static constexpr int64_t kGroupBytes = 16 << 10;
 
 namespace {
 /// Rewrites one row program for a group of rows. Operations on the scalars of a
@@ -108,14 +105,11 @@ private:
   Value memoryOf(Value value) {
     Value &buffer = memory[value];
     if (!buffer) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&function.getBody().front());
       SmallVector<int64_t> shape{rows};
       if (auto vector = dyn_cast<VectorType>(value.getType()))
         shape.push_back(vector.getNumElements());
-      buffer = memref::AllocaOp::create(
-          b, loc, MemRefType::get(shape, getElementTypeOrSelf(value.getType())),
-          b.getI64IntegerAttr(64));
+      buffer = createStackMemory(b, function, loc, shape,
+                                 getElementTypeOrSelf(value.getType()));
     }
     return buffer;
   }
@@ -378,8 +372,9 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
     shift = size = constant(0);
     candidates = constant(0);
     for (int64_t fit = fewest; fit <= rows; fit *= 2) {
-      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule,
-                                         bytes, constant(kGroupBytes / fit));
+      Value fits =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, bytes,
+                                constant(NormDialect::kGroupBytes / fit));
       auto choose = [&](Value value, Value otherwise) -> Value {
         return arith::SelectOp::create(b, loc, fits, value, otherwise);
       };

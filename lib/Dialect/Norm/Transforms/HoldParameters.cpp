@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "PipelineRows.h"
+#include "StackMemory.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -26,9 +27,6 @@ using namespace mlir::norm;
 
 /// Rows of a call from which reading a parameter for all of them pays.
 static constexpr int64_t kFewestRows = 4;
-
-/// Bytes on the stack that a widened parameter may take.
-static constexpr int64_t kMostBytes = 32 << 10;
 
 /// The parameter, the same for all rows, that `op` reads, or null.
 static BlockArgument findParameter(vector::TransferReadOp op) {
@@ -95,13 +93,8 @@ public:
   /// elements: nothing else is read of it. `function` gets its memory, for
   /// `most` elements.
   void fill(func::FuncOp function, Location loc, Value n, int64_t most) {
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&function.getBody().front());
-      memory = memref::AllocaOp::create(
-          b, loc, MemRefType::get(most / piece * piece, b.getF32Type()),
-          b.getI64IntegerAttr(64));
-    }
+    memory = createStackMemory(b, function, loc, most / piece * piece,
+                               b.getF32Type());
     auto constant = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(b, loc, value);
     };
@@ -291,10 +284,10 @@ static LogicalResult widenParameters(func::FuncOp function,
   // Of parameters of unknown size, as many elements as there is memory for.
   Value first = findWidened(loops.front()).begin()->first;
   int64_t n = cast<MemRefType>(first.getType()).getDimSize(0);
-  int64_t most = kMostBytes / 4;
+  int64_t most = NormDialect::kWidenedBytes / 4;
   if (!ShapedType::isDynamic(n) && n > most)
     return refuse("a row of " + Twine(n) + " elements takes more than " +
-                  Twine(kMostBytes >> 10) + " KiB as f32");
+                  Twine(NormDialect::kWidenedBytes >> 10) + " KiB as f32");
   Value size = b.createOrFold<memref::DimOp>(loc, first, int64_t(0));
   if (ShapedType::isDynamic(n))
     many = arith::AndIOp::create(

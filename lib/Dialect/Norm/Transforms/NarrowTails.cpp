@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "StackMemory.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -320,14 +321,10 @@ private:
   /// Memory for one vector, on the stack of the whole function.
   Value getBuffer(VectorType type) {
     Value &buffer = buffers[type];
-    if (!buffer) {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&function.getBody().front());
-      auto memory = MemRefType::get(
-          type.getShape(), b.getIntegerType(type.getElementTypeBitWidth()));
+    if (!buffer)
       buffer =
-          memref::AllocaOp::create(b, loc, memory, b.getI64IntegerAttr(64));
-    }
+          createStackMemory(b, function, loc, type.getShape(),
+                            b.getIntegerType(type.getElementTypeBitWidth()));
     return buffer;
   }
 

@@ -37,7 +37,7 @@ func.func @fused(
     linalg.yield %r : f32
   } -> !rows
 
-  // scale = max(|z|) / 127, q = round(z / scale)
+  // scale = max(|z|) / 127, q = round(z * (127 / max(|z|))), of a row of zeros 0
   %zero = arith.constant 0.0 : f32
   %e2 = tensor.empty(%m) : tensor<?xf32>
   %start = linalg.fill ins(%zero : f32) outs(%e2 : tensor<?xf32>) -> tensor<?xf32>
@@ -55,11 +55,22 @@ func.func @fused(
     %s = arith.divf %a, %c127 : f32
     linalg.yield %s : f32
   } -> tensor<?xf32>
+  %e3 = tensor.empty(%m) : tensor<?xf32>
+  %inverse = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%amax : tensor<?xf32>) outs(%e3 : tensor<?xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %none = arith.constant 0.0 : f32
+    %c127 = arith.constant 127.0 : f32
+    %i = arith.divf %c127, %a : f32
+    %empty = arith.cmpf oeq, %a, %none : f32
+    %r = arith.select %empty, %none, %i : f32
+    linalg.yield %r : f32
+  } -> tensor<?xf32>
   %q = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]}
-      ins(%z, %scale : !rows, tensor<?xf32>) outs(%q_out : tensor<?x1000xi8>) {
+      ins(%z, %inverse : !rows, tensor<?xf32>) outs(%q_out : tensor<?x1000xi8>) {
   ^bb0(%a: f32, %s: f32, %o: i8):
-    %ratio = arith.divf %a, %s : f32
-    %rounded = math.roundeven %ratio : f32
+    %scaled = arith.mulf %a, %s : f32
+    %rounded = math.roundeven %scaled : f32
     %i = arith.fptosi %rounded : f32 to i8
     linalg.yield %i : i8
   } -> tensor<?x1000xi8>

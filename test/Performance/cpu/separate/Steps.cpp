@@ -86,11 +86,12 @@ void quantize(int8_t *q, float *scale, const float *z, int64_t rows,
     int32_t most = 0;
     for (int64_t i = 0; i < n; ++i)
       most = std::max(most, __builtin_bit_cast(int32_t, z[i]) & 0x7fffffff);
-    float step = __builtin_bit_cast(float, most) / 127;
-    scale[row] = step;
+    float largest = __builtin_bit_cast(float, most);
+    float inverse = largest == 0 ? 0 : 127 / largest;
+    scale[row] = largest / 127;
     for (int64_t i = 0; i < n; ++i)
       q[i] = static_cast<int8_t>(
-          static_cast<int32_t>(__builtin_roundevenf(z[i] / step)));
+          static_cast<int32_t>(__builtin_roundevenf(z[i] * inverse)));
   }
 }
 } // namespace

@@ -58,6 +58,14 @@ def Norm_Dialect : Dialect {
 
     /// Bytes to which rows are aligned that are stored past the cache.
     static constexpr int64_t kStreamAlignment = 64;
+
+    /// Rows whose size is not known form groups of at most so many bytes: x and
+    /// y of a group, and the weight, stay in an L1 cache of 32 KiB.
+    static constexpr int64_t kGroupBytes = 16 << 10;
+
+    /// Bytes on the stack that a parameter may take that is widened to f32: they
+    /// leave room for rows beside them in the L1 or L2.
+    static constexpr int64_t kWidenedBytes = 32 << 10;
   }];
 }
 
