@@ -136,8 +136,9 @@ def test_wrong(flags, message):
     assert not result.stdout
 
 
-def test_file():
-    result = normc("explain", "kernel.mlir")
+@pytest.mark.parametrize("command", ["explain", "bench"])
+def test_file(command):
+    result = normc(command, "kernel.mlir")
     assert result.returncode == 1
     assert "not a file" in result.stderr
 

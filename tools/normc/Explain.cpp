@@ -243,8 +243,6 @@ static int printTable() {
 int normc::runExplain() {
   if (table)
     return printTable();
-  if (isFile())
-    return fail(kBadFlags, "explain takes rmsnorm or layernorm, not a file");
   Expected<KernelRequest> request = getRequest();
   if (!request)
     return fail(kBadFlags, request.takeError());

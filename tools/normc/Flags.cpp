@@ -62,8 +62,9 @@ cl::SubCommand &normc::doctorCommand() {
   cl::cat(category()), cl::sub(buildCommand()), cl::sub(benchCommand()),       \
       cl::sub(explainCommand())
 
-static cl::opt<std::string>
-    op(cl::Positional, cl::desc("<rmsnorm|layernorm|file.mlir>"), KERNEL_FLAG);
+static cl::opt<std::string> op(cl::Positional,
+                               cl::desc("<rmsnorm|layernorm|build: file.mlir>"),
+                               KERNEL_FLAG);
 static cl::opt<std::string>
     dtype("dtype", cl::desc("type of x: f64, f32, f16, bf16 (default f32)"),
           cl::value_desc("type"), KERNEL_FLAG);
@@ -236,6 +237,10 @@ Expected<KernelRequest> normc::getRequest() {
     request.op = NormKind::RMSNorm;
   else if (op == "layernorm")
     request.op = NormKind::LayerNorm;
+  else if (isFile())
+    return createStringError("'" + op +
+                             "' is for build: the others take rmsnorm or "
+                             "layernorm, not a file");
   else
     return createStringError("unknown operation '" + op + "'" +
                              suggest(op, {"rmsnorm", "layernorm"}));
