@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from test_run import normc
+from test_run import NORM_OPT, normc
 
 INPUTS = pathlib.Path(__file__).parent.parent / "Integration" / "CPU" / "Inputs"
 TARGET = "--target=x86-64-v3"
@@ -27,8 +27,8 @@ def build(path, tmp_path, *flags):
 class Kernel:
     """Calls a built kernel as its manifest says."""
 
-    def __init__(self, path, tmp_path):
-        self.manifest = build(path, tmp_path)
+    def __init__(self, path, tmp_path, *flags):
+        self.manifest = build(path, tmp_path, *flags)
         symbol = self.manifest["symbol"]
         library = tmp_path / "kernel.so"
         subprocess.run(["clang-22", "-shared", "-nostdlib", "-o", library,
@@ -113,6 +113,53 @@ def test_fused(in_place, tmp_path):
     np.testing.assert_array_equal(h_out, h)
     np.testing.assert_allclose(scale_out, scale, rtol=1e-6)
     assert np.abs(q_out - z / scale[:, None]).max() < 0.5 + 1e-3
+
+
+SCHEDULES = ["", "intermediate = stack", "unroll = 1, intermediate = stack",
+             "intermediate = stack, prefetch = l2, prefetch_bytes = 4096",
+             "unroll = 8", "row_group = 8", "row_group = 4, prefetch = nta, "
+             "prefetch_bytes = 1024", "weight = widened"]
+
+
+def test_fused_schedules(tmp_path):
+    """A gate that is computed once, and one that is computed again: no schedule
+    changes a bit."""
+    outlined = subprocess.run(
+        [NORM_OPT, INPUTS / "fused.mlir", "-norm-outline-kernels"],
+        check=True, capture_output=True, text=True).stdout
+    rows, n = 21, 1000
+    x, residual, gate = (rows_of((rows, n), seed) for seed in range(3))
+    inputs = {"arg0": x, "arg1": residual, "arg3": rows_of(n, 3), "arg4": gate}
+    first, obeyed = None, 0
+    for number, fields in enumerate(SCHEDULES):
+        where = tmp_path / str(number)
+        where.mkdir()
+        schedule = ", ".join(filter(None, ["vector_bits = 256", "tail = narrow",
+                                           fields]))
+        source = where / "kernel.mlir"
+        source.write_text(outlined.replace(
+            "attributes {norm.kernel}",
+            "attributes {norm.kernel, "
+            f"norm.schedule = #norm.cpu_schedule<{schedule}>}}"))
+        result = normc("build", source, TARGET, "-o", f"{where}/",
+                       "--function=fused_rmsnorm")
+        if result.returncode:
+            # A schedule that cannot be obeyed is an error that names the field.
+            assert result.returncode == 2
+            assert "cannot obey schedule field" in result.stderr
+            continue
+        kernel = Kernel(source, where, "--function=fused_rmsnorm")
+        assert kernel.manifest["schedule_source"] == "given"
+        outputs = {"arg2": np.full_like(x, np.nan),
+                   "arg5": np.full(rows, np.nan, np.float32),
+                   "arg6": np.full((rows, n), 99, np.int8)}
+        kernel(rows, n, **inputs, **outputs)
+        obeyed += 1
+        first = first or outputs
+        np.testing.assert_array_equal(outputs["arg2"], x + residual, fields)
+        for name, output in outputs.items():
+            np.testing.assert_array_equal(output, first[name], fields)
+    assert obeyed >= 6
 
 
 OUTER = """
