@@ -212,11 +212,14 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
   // The rows of groups, of which the last may be short.
   int64_t group = schedule.getRowGroup(), grouped = 0;
   int64_t fewest = std::max<int64_t>(2, group / 4);
-  if (ShapedType::isDynamic(request.n))
-    while (group >= fewest &&
+  int64_t least = fewest;
+  if (ShapedType::isDynamic(request.n)) {
+    least = std::min<int64_t>(group, 4);
+    while (group >= least &&
            group * n * getElementBytes(request.x) > NormDialect::kGroupBytes)
       group /= 2;
-  if (group > 1 && group >= fewest)
+  }
+  if (group > 1 && group >= least)
     grouped = std::min((rows + group - fewest) / group * group, rows);
   SmallVector<Access> accesses;
   RowMemory single(/*grouped=*/false), together(/*grouped=*/true);
