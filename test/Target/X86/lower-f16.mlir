@@ -35,3 +35,36 @@ func.func @bf16(%x: bf16) -> f32 attributes {norm.kernel, norm.target = "x86-64"
   %y = arith.extf %x : bf16 to f32
   return %y : f32
 }
+
+// What is stored and widened again is converted once: nothing is known of what
+// comes out of assembly, so LLVM cannot put the conversion into the store.
+// CHECK-LABEL: func.func @sum
+// CHECK: %[[NARROW:.*]] = arith.truncf
+// CHECK: %[[BITS:.*]] = arith.bitcast %[[NARROW]] : vector<8xf16> to vector<8xi16>
+// CHECK: %[[SAME:.*]] = llvm.inline_asm "", "=v,0" %[[BITS]]
+// CHECK: %[[KEPT:.*]] = arith.bitcast %[[SAME]]
+// CHECK: vector.store %[[KEPT]]
+// CHECK: arith.extf %[[KEPT]]
+func.func @sum(%x: vector<8xf32>, %to: memref<8xf16>) -> vector<8xf32>
+    attributes {norm.kernel, norm.target = "x86-64-v3"} {
+  %c0 = arith.constant 0 : index
+  %y = arith.truncf %x : vector<8xf32> to vector<8xf16>
+  vector.store %y, %to[%c0] : memref<8xf16>, vector<8xf16>
+  %z = arith.extf %y : vector<8xf16> to vector<8xf32>
+  return %z : vector<8xf32>
+}
+
+// Less than a register, or stored alone: as it is.
+// CHECK-LABEL: func.func @as_it_is
+// CHECK-NOT: llvm.inline_asm
+// CHECK: return
+func.func @as_it_is(%x: vector<4xf32>, %v: vector<8xf32>, %to: memref<8xf16>) -> vector<4xf32>
+    attributes {norm.kernel, norm.target = "x86-64-v3"} {
+  %c0 = arith.constant 0 : index
+  %w = arith.truncf %v : vector<8xf32> to vector<8xf16>
+  vector.store %w, %to[%c0] : memref<8xf16>, vector<8xf16>
+  %y = arith.truncf %x : vector<4xf32> to vector<4xf16>
+  vector.store %y, %to[%c0] : memref<8xf16>, vector<4xf16>
+  %z = arith.extf %y : vector<4xf16> to vector<4xf32>
+  return %z : vector<4xf32>
+}

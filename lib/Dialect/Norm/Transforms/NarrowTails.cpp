@@ -127,7 +127,7 @@ private:
   Value word(int64_t value) {
     return arith::ConstantIntOp::create(b, loc, value, 64);
   }
-  /// `size` elements, the first one lowest, zeros above.
+  /// `size` elements, the first one lowest, as in memory, zeros above.
   Value readWord(int64_t size, Place place, Value offset) {
     auto whole = VectorType::get(1, b.getIntegerType(16 * size));
     Value bits =

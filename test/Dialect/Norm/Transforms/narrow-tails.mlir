@@ -65,6 +65,31 @@ func.func @unknown(%x: memref<?xi8>, %left: index) -> vector<4xi8>
 
 // -----
 
+// Of 16 bits, two overlapping words, the second one shifted to its place; more
+// than 8 elements after a vector of them.
+// CHECK-LABEL: func.func @words
+// CHECK-NOT: memref.alloca
+// CHECK: %[[MANY:.*]] = arith.cmpi uge, %{{.*}}, %c8
+// CHECK: vector.load {{.*}} vector<4xbf16>
+// CHECK: vector.load {{.*}} vector<4xbf16>
+// CHECK: arith.shrui
+// CHECK: arith.shrui
+// CHECK: vector.from_elements
+// CHECK: scf.if %[[MANY]]
+// CHECK: vector.load {{.*}} vector<8xbf16>
+// CHECK: vector.shuffle
+// CHECK: vector.bitcast %{{.*}} : vector<4xi64> to vector<16xbf16>
+func.func @words(%x: memref<?xbf16>, %left: index) -> vector<16xbf16>
+    attributes {norm.kernel, norm.schedule = #norm.cpu_schedule<vector_bits = 256, tail = narrow>} {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : bf16
+  %mask = vector.create_mask %left : vector<16xi1>
+  %v = vector.transfer_read %x[%c0], %zero, %mask {in_bounds = [true]} : memref<?xbf16>, vector<16xbf16>
+  return %v : vector<16xbf16>
+}
+
+// -----
+
 // expected-error @+1 {{cannot obey schedule field 'tail' = narrow: a mask is not of the first elements}}
 func.func @other_mask(%x: memref<?xi8>, %mask: vector<4xi1>) -> vector<4xi8>
     attributes {norm.kernel, norm.schedule = #norm.cpu_schedule<vector_bits = 256, tail = narrow>} {
