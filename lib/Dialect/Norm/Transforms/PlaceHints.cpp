@@ -211,9 +211,9 @@ findSweeps(func::FuncOp function) {
   return sweeps;
 }
 
-/// Each line is fetched once, by the row's first sweep or, where the last one
-/// reads the row too, every other line by that. The address may be past the
-/// rows: a prefetch accesses nothing.
+/// Each line is fetched once, by the last sweep that reads the row: that of the
+/// output writes meanwhile, and the first finds its row in the cache. The
+/// address may be past the rows: a prefetch accesses nothing.
 void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
                            int64_t bytes) {
   constexpr int64_t line = NormDialect::kStreamAlignment;
@@ -225,19 +225,17 @@ void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
         loops.push_back(&sweep);
     if (loops.empty())
       loops.push_back(&all.front());
-    Sweep *first = loops.front();
     // The last one may have two forms, of which a row takes one.
     size_t last = loops.size() - 1;
     while (last > 0 && areAlternatives(*loops[last - 1], *loops[last]))
       --last;
     for (auto [number, sweep] : llvm::enumerate(loops)) {
-      if (sweep != first && number < last)
+      if (number < last)
         continue;
       for (vector::TransferReadOp op : sweep->reads) {
         int64_t element = op.getVectorType().getElementTypeBitWidth() / 8;
         int64_t at = splitIndex(op.getIndices().back()).second * element;
-        bool odd = at / line % 2;
-        if (at % line == 0 && (last == 0 || odd == (sweep != first)))
+        if (at % line == 0)
           prefetchAhead(op, prefetch, bytes / element);
       }
     }
