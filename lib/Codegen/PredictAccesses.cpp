@@ -214,7 +214,7 @@ SmallVector<Access> mlir::norm::predictAccesses(const KernelRequest &request,
   int64_t fewest = std::max<int64_t>(2, group / 4);
   int64_t least = fewest;
   if (ShapedType::isDynamic(request.n)) {
-    least = std::min<int64_t>(group, 4);
+    least = std::min(group, NormDialect::kFewestGrouped);
     while (group >= least &&
            group * n * getElementBytes(request.x) > NormDialect::kGroupBytes)
       group /= 2;

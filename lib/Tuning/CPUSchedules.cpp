@@ -242,8 +242,7 @@ static CPUFields apply(const Rule &rule, const CPUProblem &problem) {
         ShapedType::isDynamic(problem.n)
             ? 16
             : llvm::bit_floor<uint64_t>(bytes / (problem.n * element));
-    // Less gains less than 2 %, and costs a second form of the kernel.
-    if (fields.rowGroup < 4)
+    if (fields.rowGroup < NormDialect::kFewestGrouped)
       fields.rowGroup = 1;
   }
   fields.rowGroup = std::min(fields.rowGroup, lanes);

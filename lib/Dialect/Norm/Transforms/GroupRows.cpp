@@ -368,10 +368,11 @@ LogicalResult norm::groupRows(func::FuncOp function, scf::ForallOp loop,
   Value candidates =
       arith::AddIOp::create(b, loc, all, constant(rows - fewest));
   if (Value bytes = getUnknownRowBytes(function, b)) {
-    // As many rows as kGroupBytes hold, or none: less than four gain nothing.
+    // As many rows as kGroupBytes hold, or none.
     shift = size = constant(0);
     candidates = constant(0);
-    for (int64_t fit = std::min<int64_t>(rows, 4); fit <= rows; fit *= 2) {
+    for (int64_t fit = std::min(rows, NormDialect::kFewestGrouped); fit <= rows;
+         fit *= 2) {
       Value fits =
           arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, bytes,
                                 constant(NormDialect::kGroupBytes / fit));

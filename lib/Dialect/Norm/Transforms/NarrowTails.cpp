@@ -74,6 +74,13 @@ private:
     return arith::ConstantIndexOp::create(b, loc, value);
   }
   Value add(Value a, Value c) { return arith::AddIOp::create(b, loc, a, c); }
+  Value subtract(Value a, Value c) {
+    return arith::SubIOp::create(b, loc, a, c);
+  }
+  Value isAtLeast(Value count, int64_t bound) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
+                                 constant(bound));
+  }
 
   LogicalResult rewrite(vector::TransferReadOp op) {
     VectorType type = op.getVectorType();
@@ -117,13 +124,6 @@ private:
   // stack waits until its parts have left the store buffer.
   //===--------------------------------------------------------------------===//
 
-  Value subtract(Value a, Value c) {
-    return arith::SubIOp::create(b, loc, a, c);
-  }
-  Value isAtLeast(Value count, int64_t bound) {
-    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
-                                 constant(bound));
-  }
   Value word(int64_t value) {
     return arith::ConstantIntOp::create(b, loc, value, 64);
   }
@@ -152,44 +152,46 @@ private:
   /// The first `count` elements, at most 8, as two words.
   Value readWords(Place row, Value count) {
     auto type = VectorType::get(2, b.getI64Type());
-    auto yield = [&](Value low, Value high) {
-      Value words =
-          vector::FromElementsOp::create(b, loc, type, ValueRange{low, high});
-      scf::YieldOp::create(b, loc, words);
+    auto words = [&](Value low, Value high) -> Value {
+      return vector::FromElementsOp::create(b, loc, type,
+                                            ValueRange{low, high});
     };
-    auto choose = [&](int64_t bound, function_ref<void()> then,
-                      function_ref<void()> otherwise) -> Value {
+    auto choose = [&](int64_t bound, function_ref<Value()> then,
+                      function_ref<Value()> otherwise) -> Value {
       auto branch =
           scf::IfOp::create(b, loc, TypeRange(type), isAtLeast(count, bound),
                             /*withElseRegion=*/true);
       OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(branch.thenBlock());
-      then();
-      b.setInsertionPointToStart(branch.elseBlock());
-      otherwise();
+      for (auto [block, emit] : {std::pair(branch.thenBlock(), then),
+                                 std::pair(branch.elseBlock(), otherwise)}) {
+        b.setInsertionPointToStart(block);
+        scf::YieldOp::create(b, loc, emit());
+      }
       return branch.getResult(0);
+    };
+    auto one = [&] {
+      return choose(
+          1, [&] { return words(readWord(1, row, constant(0)), word(0)); },
+          [&] { return words(word(0), word(0)); });
+    };
+    auto few = [&] {
+      return choose(
+          2,
+          [&] {
+            Value rest = readRest(2, row, count);
+            Value low = arith::OrIOp::create(
+                b, loc, readWord(2, row, constant(0)),
+                arith::ShLIOp::create(b, loc, rest, word(32)));
+            return words(low, word(0));
+          },
+          one);
     };
     return choose(
         4,
-        [&] { yield(readWord(4, row, constant(0)), readRest(4, row, count)); },
         [&] {
-          Value few = choose(
-              2,
-              [&] {
-                Value rest = readRest(2, row, count);
-                Value low = arith::OrIOp::create(
-                    b, loc, readWord(2, row, constant(0)),
-                    arith::ShLIOp::create(b, loc, rest, word(32)));
-                yield(low, word(0));
-              },
-              [&] {
-                Value one = choose(
-                    1, [&] { yield(readWord(1, row, constant(0)), word(0)); },
-                    [&] { yield(word(0), word(0)); });
-                scf::YieldOp::create(b, loc, one);
-              });
-          scf::YieldOp::create(b, loc, few);
-        });
+          return words(readWord(4, row, constant(0)), readRest(4, row, count));
+        },
+        few);
   }
 
   /// The first `count` elements, at most 16, as four words.
@@ -272,12 +274,11 @@ private:
   void copy(Place from, Place to, Value count, int64_t size) {
     if (size == 0)
       return;
-    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, count,
-                                       constant(size));
-    auto branch = scf::IfOp::create(b, loc, fits, /*withElseRegion=*/size > 1);
+    auto branch = scf::IfOp::create(b, loc, isAtLeast(count, size),
+                                    /*withElseRegion=*/size > 1);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
-    Value last = arith::SubIOp::create(b, loc, count, constant(size));
+    Value last = subtract(count, constant(size));
     Value first = load(size, from, constant(0));
     Value second = load(size, from, last);
     store(first, to, constant(0));

@@ -229,9 +229,7 @@ void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
     size_t last = loops.size() - 1;
     while (last > 0 && areAlternatives(*loops[last - 1], *loops[last]))
       --last;
-    for (auto [number, sweep] : llvm::enumerate(loops)) {
-      if (number < last)
-        continue;
+    for (Sweep *sweep : llvm::drop_begin(loops, last)) {
       for (vector::TransferReadOp op : sweep->reads) {
         int64_t element = op.getVectorType().getElementTypeBitWidth() / 8;
         int64_t at = splitIndex(op.getIndices().back()).second * element;

@@ -228,40 +228,20 @@ private:
     emitRounds();
   }
 
-  /// Elements [from, to) of a reduction, less than a round.
+  /// Elements [from, to) of a reduction, less than a round: whole pieces and a
+  /// masked one. Where the code for a part of a piece is long, there is one for
+  /// all pieces.
   void emitTail(SweepState &state, Value from, Value to) {
-    if (masksTails)
-      emitMaskedTail(state, 0, from, to);
-    else
-      emitNarrowTail(state, from, to);
-  }
-
-  /// From piece `i` on: it and the others if it is whole, else a masked one if
-  /// there is any. A row takes as many branches as it has pieces there.
-  void emitMaskedTail(SweepState &state, int64_t i, Value from, Value to) {
-    Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
-    auto emitMasked = [&](SweepState &outer) {
-      ifAny(outer, at, to, /*carryLanes=*/true, [&](SweepState &inner) {
-        emitter.emitPiece(inner, i, at, minus(to, at));
-      });
-    };
-    if (i + 1 == round / piece)
-      return emitMasked(state);
-    Value last =
-        arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
-    ifAny(
-        state, last, to, /*carryLanes=*/true,
-        [&](SweepState &inner) {
-          emitter.emitPiece(inner, i, at);
-          emitMaskedTail(inner, i + 1, from, to);
-        },
-        emitMasked);
-  }
-
-  /// Whole pieces and a masked one. The code for a part of a piece is long:
-  /// there is one for all pieces.
-  void emitNarrowTail(SweepState &state, Value from, Value to) {
-    emitWholePieces(state, 0, from, to);
+    if (masksTails) {
+      emitWholePieces(
+          state, 0, from, to, [&](SweepState &outer, int64_t i, Value at) {
+            ifAny(outer, at, to, /*carryLanes=*/true, [&](SweepState &inner) {
+              emitter.emitPiece(inner, i, at, minus(to, at));
+            });
+          });
+      return;
+    }
+    emitWholePieces(state, 0, from, to, [](SweepState &, int64_t, Value) {});
     Value pieces =
         arith::DivUIOp::create(b, loc, minus(to, from), index(piece));
     Value rest = arith::AddIOp::create(
@@ -271,17 +251,22 @@ private:
     });
   }
 
-  /// Piece `i` and those after it as far as they are whole.
-  void emitWholePieces(SweepState &state, int64_t i, Value from, Value to) {
-    if (i + 1 == round / piece)
-      return;
+  /// Piece `i` and those after it as far as they are whole, then `rest` at the
+  /// first that is not. A row takes as many branches as it has pieces there.
+  void emitWholePieces(SweepState &state, int64_t i, Value from, Value to,
+                       function_ref<void(SweepState &, int64_t, Value)> rest) {
     Value at = arith::AddIOp::create(b, loc, from, index(i * piece));
+    if (i + 1 == round / piece)
+      return rest(state, i, at);
     Value last =
         arith::AddIOp::create(b, loc, from, index((i + 1) * piece - 1));
-    ifAny(state, last, to, /*carryLanes=*/true, [&](SweepState &inner) {
-      emitter.emitPiece(inner, i, at);
-      emitWholePieces(inner, i + 1, from, to);
-    });
+    ifAny(
+        state, last, to, /*carryLanes=*/true,
+        [&](SweepState &inner) {
+          emitter.emitPiece(inner, i, at);
+          emitWholePieces(inner, i + 1, from, to, rest);
+        },
+        [&](SweepState &inner) { rest(inner, i, at); });
   }
 
   void emitDynamic(SweepState &state, Value n) {

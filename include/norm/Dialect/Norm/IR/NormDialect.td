@@ -63,6 +63,10 @@ def Norm_Dialect : Dialect {
     /// y of a group, and the weight, stay in an L1 cache of 32 KiB.
     static constexpr int64_t kGroupBytes = 16 << 10;
 
+    /// Rows of a group that its bytes decide on, at least: fewer gain less than
+    /// 2 %, and cost a second form of the kernel.
+    static constexpr int64_t kFewestGrouped = 4;
+
     /// Bytes on the stack that a parameter may take that is widened to f32: they
     /// leave room for rows beside them in the L1 or L2.
     static constexpr int64_t kWidenedBytes = 32 << 10;
