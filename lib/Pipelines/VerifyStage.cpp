@@ -253,12 +253,16 @@ LogicalResult KernelVerifier::verifySweep(Operation *op) {
 }
 
 /// Stage 5: the vectors of the schedule. On a CPU they have as many elements as
-/// f32 or f64 fit, or twice that of f32: even and odd elements of one access.
+/// f32 or f64 fit, or twice that of f32: even and odd elements of one access;
+/// or several times that, for LLVM to split.
 LogicalResult KernelVerifier::verifyWidths() {
   if (gpu)
     return verifyVectors({gpu.getThreadsPerRow() * tree.getGroup()});
   int64_t bits = cpu.getVectorBits();
-  return verifyVectors({bits / 64, bits / 32, bits / 16});
+  constexpr int64_t overlapped = NormDialect::kOverlapped;
+  static_assert(overlapped == 4, "bits / 16 is also four times bits / 64");
+  return verifyVectors({bits / 64, bits / 32, bits / 16, overlapped * bits / 32,
+                        overlapped * bits / 16});
 }
 
 LogicalResult KernelVerifier::verifyVectors(ArrayRef<int64_t> widths) {

@@ -56,8 +56,8 @@ func.func @left(%x: tensor<64xf32>) -> tensor<64xf32> attributes {norm.kernel, n
 
 func.func @cpu_width(%x: f32) attributes {norm.kernel, norm.target = "x86-64-v3", norm.schedule_source = "given",
     norm.tree = #norm.tree<order = halving, lanes = 64>, norm.schedule = #norm.cpu_schedule<vector_bits = 256>} {
-  // expected-error @+1 {{vectors have 4 or 8 or 16 elements, as in #norm.cpu_schedule<vector_bits = 256>, got 'vector<32xf32>'}}
-  %0 = vector.broadcast %x : f32 to vector<32xf32>
+  // expected-error @+1 {{vectors have 4 or 8 or 16 or 32 or 64 elements, as in #norm.cpu_schedule<vector_bits = 256>, got 'vector<128xf32>'}}
+  %0 = vector.broadcast %x : f32 to vector<128xf32>
   return
 }
 

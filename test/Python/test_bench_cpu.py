@@ -304,6 +304,18 @@ def test_others():
     assert only(verdicts(lines, "2c")).value == pytest.approx(1.3)
 
 
+def test_onednn_as_measured():
+    lines = [line("rmsnorm/f32/16x4096", AVX512, normc=10, copy=5),
+             line("rmsnorm/f32/16x4096/residual", AVX512, normc=10, copy=5),
+             line("rmsnorm/f32/16x4096", AVX2, normc=10, copy=5)]
+    times = {"rmsnorm/f32/16x4096": {"ns": 30, "normc_ns": 12}}
+    judge = Judge(ZEN4, {"libraries": {"oneDNN": {"cases": times}}})
+    found = {v.bar.number: v for v in judge.judge(lines)}
+    assert found["2a"].value == pytest.approx(2.5)
+    assert found["2a"].state == OK
+    assert "normc/oneDNN from Python f32 x86-64-v4-bf16" in str(found["2a"])
+
+
 def test_calls_residual_and_threads():
     rivals = {"sum__norm": 14, "sum_past_the_cache__norm": 12,
               "new_sum__norm": 13}

@@ -233,8 +233,10 @@ void norm::placePrefetches(func::FuncOp function, Prefetch prefetch,
       for (vector::TransferReadOp op : sweep->reads) {
         int64_t element = op.getVectorType().getElementTypeBitWidth() / 8;
         int64_t at = splitIndex(op.getIndices().back()).second * element;
-        if (at % line == 0)
-          prefetchAhead(op, prefetch, bytes / element);
+        int64_t first = llvm::alignTo(at, line) - at;
+        for (int64_t next = first; next < bytesOf(op.getVectorType());
+             next += line)
+          prefetchAhead(op, prefetch, (bytes + next) / element);
       }
     }
   }

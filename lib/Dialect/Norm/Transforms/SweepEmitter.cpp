@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "norm/Dialect/Norm/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace mlir::norm;
@@ -114,6 +115,15 @@ LogicalResult SweepEmitter::addReduction(unsigned result) {
 bool SweepEmitter::hasSums() const {
   return llvm::any_of(reductions,
                       [](const RowReduction &r) { return r.isSum(); });
+}
+
+bool SweepEmitter::overlapsVectors() const {
+  linalg::GenericOp generic = op;
+  return llvm::any_of(*generic.getBody(), [](Operation &nested) {
+    return isTranscendental(&nested) ||
+           (isa<arith::FPToSIOp, arith::FPToUIOp>(nested) &&
+            nested.getResult(0).getType().isInteger(8));
+  });
 }
 
 bool SweepEmitter::touchesBF16() const {

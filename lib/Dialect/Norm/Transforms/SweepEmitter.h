@@ -65,6 +65,9 @@ public:
   bool hasSums() const;
   /// Whether the arithmetic of the body is in f64.
   bool computesInF64() const { return inF64; }
+  /// Whether several vectors at once are faster than one after the other: the
+  /// long chain of a function, or a result that is packed of them.
+  bool overlapsVectors() const;
   /// Whether a row operand or result is of bf16.
   bool touchesBF16() const;
 

@@ -391,12 +391,17 @@ struct NormVectorizePass
                       ? tree.getPairs()
                       : emitter.touchesBF16() && !emitter.computesInF64();
     shape.planes = planar ? 2 : 1;
+    // LLVM splits a wide vector into native ones and takes each step of all of
+    // them before the next. What is left to unroll are such vectors.
+    bool overlaps = emitter.overlapsVectors();
+    if (overlaps)
+      shape.lanes *= NormDialect::kOverlapped;
     if (!emitter.hasReductions()) {
-      emitter.setShape(shape, schedule.getUnroll());
+      emitter.setShape(shape, overlaps ? 1 : schedule.getUnroll());
       return success();
     }
-    int64_t round =
-        emitter.hasSums() ? tree.getElementsPerRound() : 8 * shape.elements();
+    int64_t round = emitter.hasSums() ? tree.getElementsPerRound()
+                                      : (overlaps ? 1 : 8) * shape.elements();
     if (round % shape.elements())
       return emitter.getOp()->emitOpError()
              << "cannot realize a tree of " << tree.getLanes()

@@ -131,7 +131,7 @@ class Program:
         try:
             bench.measure(wanted)
             # A shape under a bar is measured three more times.
-            bench.measure_again(Judge(self.machine).doubtful(
+            bench.measure_again(self.judge(results).doubtful(
                 [results.lines[key] for key in results.lines if key in keys]))
             if not flags.filter:
                 time_compiler(self.runner, results,
@@ -183,6 +183,12 @@ class Program:
             raise Failure(CONTENT, f"{path} has no line of its machine")
         return results
 
+    @staticmethod
+    def judge(results):
+        peers = RESULTS / f"{slug(results.machine)}-peers.json"
+        return Judge(results.machine, json.loads(peers.read_text())
+                     if peers.exists() else None)
+
     def show(self, results, stale=frozenset(), measured=None):
         """Tables, plots, bars; the exit code. With `measured` tables and bars
         are of these keys alone: the others' kernels may have changed."""
@@ -199,7 +205,7 @@ class Program:
             else:
                 print("bench-cpu: no plots: matplotlib could not be "
                       "installed", file=sys.stderr)
-        verdicts = Judge(results.machine).judge(lines, stale)
+        verdicts = self.judge(results).judge(lines, stale)
         judged = [(str(verdict), verdict.state) for verdict in verdicts]
         judged += judge_compiler(results.compile.values())
         for line, _ in judged:
