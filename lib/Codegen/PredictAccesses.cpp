@@ -197,7 +197,7 @@ static int64_t readParameter(const Sweep &output, const Stream &stream,
     return (schedule.getRowGroup() == 1 ? 1 : (grouped > 0) + rows - grouped) *
            n * element;
   if (schedule.getWeight() == WeightHold::Reload || rows < 4 || !converts ||
-      n * 4 > NormDialect::kWidenedBytes)
+      n * 4 > NormDialect::getWidenedBytes(8 * element))
     return rows * n * element;
   int64_t inLoop = n / round * round;
   if (known && schedule.getStore() == StoreKind::Regular && inLoop == round)

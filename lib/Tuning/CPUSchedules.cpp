@@ -136,13 +136,10 @@ static constexpr Rule rules[] = {
      Prefetch::None, 0,
      "8 rows share a reduction, the weight is converted once per call: 0.9 to "
      "1.09, single rows 0.57 to 0.97"},
-    {256, F32, RMSNorm, Cached, 128, Hold::Registers, 1, WeightHold::Reload,
+    {256, F32, AnyOp, Cached, 128, Hold::Registers, 8, WeightHold::Registers,
      Prefetch::None, 0,
-     "single rows in registers: 0.89 to 1.25, for one row 1.25; groups of 8 "
-     "0.9 to 1.23, for one row 0.9"},
-    {256, F32, LayerNorm, Cached, 128, Hold::Registers, 8,
-     WeightHold::Registers, Prefetch::None, 0,
-     "8 rows share a reduction: 0.97, single rows 0.57 to 0.88"},
+     "8 rows share a reduction: 0.9 to 1.23, single rows 0.57 to 0.88, but "
+     "1.25 for one row of RMSNorm on the Xeon"},
     {256, F32 | Halves, AnyOp, Cached, kAny, Hold::Cache, kByBytes,
      WeightHold::Widened, Prefetch::None, 0,
      "a group of rows in 16 KiB, weights of 16 bits and f32 weights of bf16 "
@@ -192,7 +189,9 @@ static const Rule &findRule(const CPUProblem &problem) {
 static bool widens(const CPUProblem &problem) {
   if (!problem.parameter || problem.besideF64 ||
       (!ShapedType::isDynamic(problem.n) &&
-       (problem.n < 256 || problem.n * 4 > NormDialect::kWidenedBytes)))
+       (problem.n < 256 ||
+        problem.n * 4 > NormDialect::getWidenedBytes(
+                            problem.parameter.getIntOrFloatBitWidth()))))
     return false;
   // Planes of bf16 are two instructions away; AVX-512 has ports for them.
   if (problem.parameter.isBF16())

@@ -283,11 +283,13 @@ static LogicalResult widenParameters(func::FuncOp function,
     many = arith::AndIOp::create(b, loc, many, aligned);
   // Of parameters of unknown size, as many elements as there is memory for.
   Value first = findWidened(loops.front()).begin()->first;
-  int64_t n = cast<MemRefType>(first.getType()).getDimSize(0);
-  int64_t most = NormDialect::kWidenedBytes / 4;
+  auto type = cast<MemRefType>(first.getType());
+  int64_t n = type.getDimSize(0);
+  int64_t bytes = NormDialect::getWidenedBytes(type.getElementTypeBitWidth());
+  int64_t most = bytes / 4;
   if (!ShapedType::isDynamic(n) && n > most)
     return refuse("a row of " + Twine(n) + " elements takes more than " +
-                  Twine(NormDialect::kWidenedBytes >> 10) + " KiB as f32");
+                  Twine(bytes >> 10) + " KiB as f32");
   Value size = b.createOrFold<memref::DimOp>(loc, first, int64_t(0));
   if (ShapedType::isDynamic(n))
     many = arith::AndIOp::create(
