@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Artifacts.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "norm/Runtime/normc_runtime.h"
@@ -27,11 +28,11 @@ static constexpr char rowsHeader[] =
 #include "NormcRowsText.inc"
     ;
 
-llvm::Expected<KernelChoice>
-mlir::norm::selectSchedule(ModuleOp module, const CPUTarget &target) {
+llvm::Expected<KernelChoice> mlir::norm::selectSchedule(ModuleOp module,
+                                                        StringRef target) {
   PassManager pm(module.getContext());
   NormSelectSchedulePassOptions options;
-  options.target = target.name;
+  options.target = target.str();
   pm.addNestedPass<func::FuncOp>(createNormSelectSchedulePass(options));
   if (failed(pm.run(module)))
     return llvm::createStringError("no schedule could be chosen");
@@ -234,8 +235,14 @@ std::string mlir::norm::makeHeader(const FileKernel &kernel,
 // Manifests
 //===----------------------------------------------------------------------===//
 
+static llvm::json::Object describeTarget(const CPUTarget &target) {
+  return llvm::json::Object{{"name", target.name},
+                            {"level", getLevelName(target.level)},
+                            {"triple", target.triple}};
+}
+
 static std::string printManifest(llvm::json::Object kernel,
-                                 const CPUTarget &target,
+                                 llvm::json::Object target,
                                  const KernelChoice &choice) {
   kernel["tree"] = choice.tree;
   kernel["schedule"] = choice.schedule;
@@ -246,9 +253,7 @@ static std::string printManifest(llvm::json::Object kernel,
       {"codegen_version", kCodegenVersion},
       {"normc", NORMC_VERSION},
       {"llvm", LLVM_VERSION_STRING},
-      {"target", llvm::json::Object{{"name", target.name},
-                                    {"level", getLevelName(target.level)},
-                                    {"triple", target.triple}}},
+      {"target", std::move(target)},
       {"kernels", llvm::json::Array{std::move(kernel)}},
   };
   return llvm::formatv("{0:2}\n", manifest).str();
@@ -283,22 +288,17 @@ std::string mlir::norm::makeManifest(const FileKernel &kernel,
                                           {"struct", getStructName(kernel)},
                                           {"struct_bytes", kernel.bytes},
                                           {"operands", std::move(operands)}},
-                       target, choice);
+                       describeTarget(target), choice);
 }
 
-std::string mlir::norm::makeManifest(const KernelRequest &request,
-                                     const CPUTarget &target, StringRef name,
-                                     const KernelChoice &choice) {
+/// What a request asks of the kernel `name`.
+static llvm::json::Object describeKernel(const KernelRequest &request,
+                                         StringRef name) {
   auto element = [](std::optional<ElementKind> kind) -> llvm::json::Value {
     if (!kind)
       return nullptr;
     return getElementName(*kind);
   };
-  llvm::json::Array instances;
-  for (Regime regime : getRegimes(request))
-    instances.push_back(llvm::json::Object{
-        {"regime", regime == Regime::Cached ? "cached" : "streaming"},
-        {"symbol", getInstanceName(name, regime)}});
   llvm::json::Object kernel{
       {"symbol", name},
       {"op", getNormName(request.op)},
@@ -316,7 +316,6 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
        request.epsPlacement == EpsPlacement::Inside ? "inside" : "outside"},
       {"cast", request.cast == Cast::None ? "none" : "before-weight"},
       {"in_place", true},
-      {"instances", std::move(instances)},
   };
   if (request.epsilon)
     kernel["epsilon"] = *request.epsilon;
@@ -324,5 +323,40 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
     kernel["epsilon"] = "argument";
   if (request.partialSize)
     kernel["partial_size"] = *request.partialSize;
-  return printManifest(std::move(kernel), target, choice);
+  return kernel;
+}
+
+std::string mlir::norm::makeManifest(const KernelRequest &request,
+                                     const CPUTarget &target, StringRef name,
+                                     const KernelChoice &choice) {
+  llvm::json::Object kernel = describeKernel(request, name);
+  llvm::json::Array instances;
+  for (Regime regime : getRegimes(request))
+    instances.push_back(llvm::json::Object{
+        {"regime", regime == Regime::Cached ? "cached" : "streaming"},
+        {"symbol", getInstanceName(name, regime)}});
+  kernel["instances"] = std::move(instances);
+  return printManifest(std::move(kernel), describeTarget(target), choice);
+}
+
+std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
+                                           StringRef architecture,
+                                           StringRef name,
+                                           const KernelChoice &choice,
+                                           StringRef ptxas) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<NormDialect>();
+  auto schedule =
+      cast<GPUScheduleAttr>(parseAttribute(choice.schedule, &context));
+  llvm::json::Object kernel = describeKernel(request, name);
+  kernel["parameters"] =
+      llvm::json::Array{"struct normc_rows", "int64_t begin", "int64_t end"};
+  kernel["threads_per_row"] = schedule.getThreadsPerRow();
+  kernel["rows_per_block"] = schedule.getRowsPerBlock();
+  kernel["access_bytes"] = schedule.getAccessBytes();
+  llvm::json::Object target{{"name", architecture},
+                            {"triple", "nvptx64-nvidia-cuda"}};
+  if (!ptxas.empty())
+    target["ptxas"] = ptxas;
+  return printManifest(std::move(kernel), std::move(target), choice);
 }

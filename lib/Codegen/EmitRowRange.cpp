@@ -15,10 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/Builders.h"
+#include "RowStruct.h"
 #include "norm/Codegen/Passes.h"
-#include "norm/Codegen/RowRange.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
 
 namespace mlir::norm {
@@ -34,7 +32,7 @@ class Emitter {
 public:
   Emitter(LLVM::LLVMFuncOp body, const RowLayout &layout)
       : body(body), layout(layout), loc(body.getLoc()), b(body.getContext()),
-        i64(b.getI64Type()),
+        fields(b, loc), i64(b.getI64Type()),
         pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
 
   void run() {
@@ -47,6 +45,7 @@ public:
     auto entry = LLVM::LLVMFuncOp::create(b, loc, name, type);
     Block *start = entry.addEntryBlock(b);
     arguments = start->getArgument(0);
+    fields.setAddress(arguments);
     Value begin = start->getArgument(1), end = start->getArgument(2);
 
     b.setInsertionPointToStart(start);
@@ -63,13 +62,13 @@ public:
     // The arguments are read anew for each run: most calls have one, and what
     // is read before the loop would be spilled for its sake.
     b.setInsertionPointToStart(run);
-    n = loadInteger(layout.n);
-    Value inner = loadInteger(layout.inner);
-    SmallVector<Operand> operands;
+    n = fields.loadInteger(layout.n);
+    Value inner = fields.loadInteger(layout.inner);
+    SmallVector<RowFields> operands;
     SmallVector<Value> bases;
-    Value perRow = constant(0);
+    Value perRow = fields.constant(0);
     for (const RowOperand &description : layout.operands) {
-      operands.push_back(loadOperand(description));
+      operands.push_back(fields.load(description));
       bases.push_back(operands.back().base);
       if (description.kind == OperandKind::Row)
         perRow =
@@ -77,7 +76,7 @@ public:
     }
     // A run is one row where the weight or the bias changes with it.
     Value shared = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, perRow,
-                                        constant(0));
+                                        fields.constant(0));
     // A matrix has inner = rows: its call divides nothing.
     Block *divide = entry.addBlock(), *split = entry.addBlock();
     Value inFirst =
@@ -86,22 +85,23 @@ public:
                            ValueRange());
     b.setInsertionPointToStart(divide);
     Value outer = LLVM::UDivOp::create(b, loc, row, inner);
-    Value rest = subtract(row, multiply(outer, inner));
+    Value rest = fields.subtract(row, fields.multiply(outer, inner));
     for (auto [operand, base] : llvm::zip(operands, bases))
       if (operand.outerStride)
-        base = offset(operand, base, multiply(outer, operand.outerStride));
+        base = fields.advance(operand, base,
+                              fields.multiply(outer, operand.outerStride));
     LLVM::BrOp::create(b, loc, concat(rest, bases), split);
 
     Value position = split->addArgument(i64, loc);
-    for (Operand &operand : operands)
+    for (RowFields &operand : operands)
       operand.base = split->addArgument(operand.base.getType(), loc);
     b.setInsertionPointToStart(split);
-    Value length = LLVM::SMinOp::create(b, loc, subtract(inner, position),
-                                        subtract(end, row));
-    length = LLVM::SelectOp::create(b, loc, shared, length, constant(1));
+    Value length = LLVM::SMinOp::create(
+        b, loc, fields.subtract(inner, position), fields.subtract(end, row));
+    length = LLVM::SelectOp::create(b, loc, shared, length, fields.constant(1));
     LLVM::CallOp::create(b, loc, body,
                          callOperands(operands, row, position, length));
-    LLVM::BrOp::create(b, loc, ValueRange{add(row, length)}, head);
+    LLVM::BrOp::create(b, loc, ValueRange{fields.add(row, length)}, head);
     b.setInsertionPointToStart(done);
     LLVM::ReturnOp::create(b, loc, ValueRange());
 
@@ -117,21 +117,21 @@ private:
     for (const RowOperand &description : layout.operands) {
       if (description.alignment == 1)
         continue;
-      Operand operand = loadOperand(description);
+      RowFields operand = fields.load(description);
       int64_t bytes = operand.type.getIntOrFloatBitWidth() / 8;
       for (Value value :
            {LLVM::PtrToIntOp::create(b, loc, i64, operand.base).getResult(),
-            multiply(operand.outerStride, constant(bytes)),
-            multiply(operand.innerStride, constant(bytes))}) {
-        Value bits = LLVM::AndOp::create(b, loc, value,
-                                         constant(description.alignment - 1));
+            fields.multiply(operand.outerStride, fields.constant(bytes)),
+            fields.multiply(operand.innerStride, fields.constant(bytes))}) {
+        Value bits = LLVM::AndOp::create(
+            b, loc, value, fields.constant(description.alignment - 1));
         low = low ? LLVM::OrOp::create(b, loc, low, bits).getResult() : bits;
       }
     }
     if (!low)
       return;
-    Value aligned =
-        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, low, constant(0));
+    Value aligned = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, low,
+                                         fields.constant(0));
     Block *defer = entry.addBlock(), *go = entry.addBlock();
     LLVM::CondBrOp::create(b, loc, aligned, go, defer);
     b.setInsertionPointToStart(defer);
@@ -142,82 +142,23 @@ private:
     b.setInsertionPointToStart(go);
   }
 
-  struct Operand {
-    OperandKind kind;
-    Type type;
-    Value base, outerStride, innerStride;
-  };
-
-  Value constant(int64_t value) {
-    return LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(value));
-  }
-  Value add(Value a, Value c) { return LLVM::AddOp::create(b, loc, a, c); }
-  Value subtract(Value a, Value c) { return LLVM::SubOp::create(b, loc, a, c); }
-  Value multiply(Value a, Value c) { return LLVM::MulOp::create(b, loc, a, c); }
-
-  Value offset(const Operand &operand, Value address, Value elements) {
-    unsigned bits = operand.type.getIntOrFloatBitWidth();
-    return LLVM::GEPOp::create(b, loc, pointer, b.getIntegerType(bits), address,
-                               ArrayRef<LLVM::GEPArg>{elements});
-  }
   static SmallVector<Value> concat(Value first, ArrayRef<Value> others) {
     SmallVector<Value> values = {first};
     values.append(others.begin(), others.end());
     return values;
   }
 
-  Value load(Type type, int64_t offset) {
-    Value address = LLVM::GEPOp::create(
-        b, loc, pointer, b.getI8Type(), arguments,
-        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
-    return LLVM::LoadOp::create(b, loc, type, address);
-  }
-  Value loadInteger(int64_t offset) { return load(i64, offset); }
-
-  Operand loadOperand(const RowOperand &description) {
-    Operand operand{description.kind, description.type, {}, {}, {}};
-    Type loadedType = pointer;
-    if (operand.kind == OperandKind::Scalar)
-      loadedType = operand.type.isIndex() ? i64 : operand.type;
-    operand.base = load(loadedType, description.offset);
-    if (description.stride) {
-      operand.outerStride = loadInteger(description.stride);
-      operand.innerStride = loadInteger(description.stride + 8);
-    }
-    return operand;
-  }
-
-  /// The body's arguments: scalars as they are, memrefs as pointer, aligned
-  /// pointer, offset 0, sizes and strides.
-  SmallVector<Value> callOperands(ArrayRef<Operand> operands, Value row,
+  SmallVector<Value> callOperands(ArrayRef<RowFields> operands, Value row,
                                   Value position, Value length) {
     SmallVector<Value> values;
-    for (const Operand &operand : operands) {
-      if (operand.kind == OperandKind::Scalar) {
-        values.push_back(operand.base);
-        continue;
-      }
-      Value address = operand.base;
+    for (const RowFields &operand : operands) {
+      Value start = operand.base;
       if (operand.innerStride)
-        address =
-            offset(operand, address, multiply(position, operand.innerStride));
-      else if (operand.kind != OperandKind::One)
-        address = offset(operand, address, row);
-      values.append({address, address, constant(0)});
-      switch (operand.kind) {
-      case OperandKind::Rows:
-        values.append({length, n, operand.innerStride, constant(1)});
-        break;
-      case OperandKind::Row:
-        values.append({n, constant(1)});
-        break;
-      case OperandKind::Element:
-        values.append({length, constant(1)});
-        break;
-      case OperandKind::One:
-      case OperandKind::Scalar:
-        break;
-      }
+        start = fields.advance(operand, start,
+                               fields.multiply(position, operand.innerStride));
+      else if (operand.kind == OperandKind::Element)
+        start = fields.advance(operand, start, row);
+      fields.append(values, operand, start, length, n, operand.innerStride);
     }
     return values;
   }
@@ -226,6 +167,7 @@ private:
   const RowLayout &layout;
   Location loc;
   OpBuilder b;
+  RowStruct fields;
   Type i64, pointer;
   Value arguments, n;
 };
@@ -272,21 +214,7 @@ struct NormEmitRowRangePass
                                        const RowLayout &layout) {
     unsigned expected = 0;
     for (const RowOperand &operand : layout.operands)
-      switch (operand.kind) {
-      case OperandKind::Rows:
-        expected += 7;
-        break;
-      case OperandKind::Row:
-      case OperandKind::Element:
-        expected += 5;
-        break;
-      case OperandKind::One:
-        expected += 3;
-        break;
-      case OperandKind::Scalar:
-        expected += 1;
-        break;
-      }
+      expected += RowStruct::countValues(operand.kind);
     if (kernel.getNumArguments() == expected)
       return success();
     return kernel->emitError()

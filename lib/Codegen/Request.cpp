@@ -64,7 +64,10 @@ StringRef mlir::norm::getNormName(NormKind kind) {
   return kind == NormKind::RMSNorm ? "rmsnorm" : "layernorm";
 }
 
+template <typename ScheduleAttr>
 static llvm::Error verifySchedule(StringRef text) {
+  if (text.empty())
+    return llvm::Error::success();
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<NormDialect>();
   std::string message;
@@ -73,16 +76,17 @@ static llvm::Error verifySchedule(StringRef text) {
       message = diagnostic.str();
   });
   Attribute attribute = parseAttribute(text, &context);
-  if (isa_and_present<CPUScheduleAttr>(attribute))
+  if (isa_and_present<ScheduleAttr>(attribute))
     return llvm::Error::success();
   if (message.empty())
     message = "it is another attribute";
-  return llvm::createStringError("schedule: '" + text +
-                                 "' is no #norm.cpu_schedule<...>: " + message);
+  return llvm::createStringError("schedule: '" + text + "' is no #norm." +
+                                 ScheduleAttr::getMnemonic() +
+                                 "<...>: " + message);
 }
 
-llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
-                                      const CPUTarget &target) {
+/// What is wrong on any target.
+static llvm::Error verifyAnywhere(const KernelRequest &request) {
   auto fail = [](const Twine &message) {
     return llvm::createStringError(message.str());
   };
@@ -115,24 +119,42 @@ llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
                 Twine(request.weightOffset));
   if (request.weightOffset == 1 && !request.weight)
     return fail("weight-offset needs a weight");
-  if (!request.schedule.empty())
-    if (llvm::Error error = verifySchedule(request.schedule))
-      return error;
   if (request.mean && request.op == NormKind::RMSNorm)
     return fail("rmsnorm has no mean; accepted with layernorm");
+  return llvm::Error::success();
+}
+
+llvm::Error mlir::norm::verifyDeviceRequest(const KernelRequest &request) {
+  if (llvm::Error error = verifyAnywhere(request))
+    return error;
+  return verifySchedule<GPUScheduleAttr>(request.schedule);
+}
+
+llvm::Error mlir::norm::verifyRequest(const KernelRequest &request,
+                                      const CPUTarget &target) {
+  if (llvm::Error error = verifyAnywhere(request))
+    return error;
+  if (llvm::Error error = verifySchedule<CPUScheduleAttr>(request.schedule))
+    return error;
   if (target.level == CPULevel::X86_64)
     for (std::optional<ElementKind> kind :
          {std::optional(request.x), request.weight, request.bias,
           request.residual, std::optional(request.y)})
       if (kind == ElementKind::F64)
-        return fail("target " + target.name +
-                    " has no fused multiply-add, which f64 needs; it accepts "
-                    "f32, f16 and bf16, x86-64-v3 and later all types");
+        return llvm::createStringError(
+            "target " + target.name +
+            " has no fused multiply-add, which f64 needs; it accepts f32, f16 "
+            "and bf16, x86-64-v3 and later all types");
   return llvm::Error::success();
 }
 
 std::string mlir::norm::getKernelName(const KernelRequest &request,
                                       CPULevel level, StringRef prefix) {
+  return getKernelName(request, getLevelName(level), prefix);
+}
+
+std::string mlir::norm::getKernelName(const KernelRequest &request,
+                                      StringRef level, StringRef prefix) {
   std::string name;
   llvm::raw_string_ostream os(name);
   os << prefix << '_' << getNormName(request.op) << '_'
@@ -166,7 +188,7 @@ std::string mlir::norm::getKernelName(const KernelRequest &request,
     os << "_eps"
        << llvm::utohexstr(llvm::bit_cast<uint64_t>(*request.epsilon),
                           /*LowerCase=*/true);
-  std::string levelName = getLevelName(level).str();
+  std::string levelName = level.str();
   llvm::replace(levelName, '-', '_');
   os << '_' << levelName;
   return name;
@@ -181,15 +203,15 @@ public:
                          arith::ArithDialect>();
   }
 
-  OwningOpRef<ModuleOp> run(const CPUTarget &target, StringRef name,
+  OwningOpRef<ModuleOp> run(StringRef target, StringRef name,
                             ArrayRef<Regime> regimes) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
     addArguments();
     for (Regime regime : regimes) {
       b.setInsertionPointToEnd(module->getBody());
       func::FuncOp function = addFunction(getInstanceName(name, regime));
-      function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target.name));
-      if (auto schedule = getSchedule(regime))
+      function->setAttr(NormDialect::kTargetAttr, b.getStringAttr(target));
+      if (Attribute schedule = getSchedule(regime))
         function->setAttr(NormDialect::kScheduleAttr, schedule);
       if (regime == Regime::Streaming)
         function->setAttr(NormDialect::kRegimeAttr,
@@ -200,14 +222,13 @@ public:
 
 private:
   /// The given schedule, if it is one for this instance.
-  CPUScheduleAttr getSchedule(Regime regime) {
+  Attribute getSchedule(Regime regime) {
     if (request.schedule.empty())
       return {};
-    auto schedule =
-        cast<CPUScheduleAttr>(parseAttribute(request.schedule, b.getContext()));
-    bool streams = schedule.getStore() == StoreKind::NonTemporal;
-    return streams == (regime == Regime::Streaming) ? schedule
-                                                    : CPUScheduleAttr();
+    Attribute schedule = parseAttribute(request.schedule, b.getContext());
+    auto cpu = dyn_cast<CPUScheduleAttr>(schedule);
+    bool streams = cpu && cpu.getStore() == StoreKind::NonTemporal;
+    return streams == (regime == Regime::Streaming) ? schedule : Attribute();
   }
 
   func::FuncOp addFunction(StringRef name) {
@@ -396,6 +417,13 @@ OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
                                               const KernelRequest &request,
                                               const CPUTarget &target,
                                               llvm::StringRef name,
+                                              ArrayRef<Regime> regimes) {
+  return buildModule(context, request, target.name, name, regimes);
+}
+
+OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
+                                              const KernelRequest &request,
+                                              StringRef target, StringRef name,
                                               ArrayRef<Regime> regimes) {
   return ModuleBuilder(context, request).run(target, name, regimes);
 }

@@ -188,7 +188,11 @@ LogicalResult KernelVerifier::verifyChoice() {
   // Lanes that one piece of the row fills.
   int64_t lanes = gpu ? gpu.getThreadsPerRow() * tree.getGroup()
                       : cpu.getVectorBits() / (tree.getF64() ? 64 : 32);
-  if (tree.getLanes() % lanes != 0)
+  // Threads beyond a short row's find no element.
+  bool fits = tree.getLanes() % lanes == 0 ||
+              (gpu && norm.getRowSize() <= tree.getLanes() &&
+               lanes % tree.getLanes() == 0);
+  if (!fits)
     return complain(kernel)
            << "a tree of " << tree.getLanes()
            << " lanes has no whole number of pieces of " << lanes

@@ -52,12 +52,17 @@ TreeAttr mlir::norm::getGPUTree(FloatType xType, int64_t n) {
 }
 
 GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(MLIRContext *context,
-                                                  TreeAttr tree) {
-  // One row per block; 128 threads hold up to 8192 f32 elements without a
-  // spill.
-  int64_t threads = std::min<int64_t>(tree.getLanes() / tree.getGroup(), 128);
-  return GPUScheduleAttr::get(context, threads, /*rows_per_block=*/1,
-                              /*access_bytes=*/16);
+                                                  TreeAttr tree, int64_t n) {
+  int64_t virtualThreads = tree.getLanes() / tree.getGroup();
+  // Elements of a row that a thread holds in registers.
+  int64_t threads = n <= 256    ? llvm::divideCeil(n, 32)
+                    : n <= 3072 ? 32
+                                : llvm::divideCeil(n, 64);
+  threads = std::min<int64_t>(llvm::PowerOf2Ceil(threads), virtualThreads);
+  threads = std::clamp<int64_t>(threads, 4, 1024);
+  int64_t rows = threads > 32 ? 1 : 128 / threads;
+  return GPUScheduleAttr::get(context, threads, rows, /*access_bytes=*/16,
+                              /*weight_early=*/n <= 32 * threads);
 }
 
 namespace {
@@ -207,26 +212,16 @@ struct NormSelectSchedulePass
     FloatType xType = op.getXElementType();
     int64_t n = op.getRowSize();
     int64_t rank = cast<ShapedType>(op.getX().getType()).getRank();
-    auto fits = [&] {
-      if (rank != 2 || !xType.isF32() || op.getPartialSize() ||
-          ShapedType::isDynamic(n) || n > 8192)
-        return false;
-      GPUScheduleAttr schedule =
-          getDefaultGPUSchedule(&getContext(), getGPUTree(xType, n));
-      int64_t piece =
-          schedule.getThreadsPerRow() * schedule.getAccessBytes() / 4;
-      return schedule.getThreadsPerRow() >= 32 && n % piece == 0;
-    };
-    if (!fits())
+    // What a block of 512 threads holds in registers.
+    constexpr int64_t most = 32768;
+    if (rank != 2 || ShapedType::isDynamic(n) || n > most)
       return op->emitOpError()
-             << "has no kernel for " << *resolved << ": accepted are matrices "
-             << "of f32, without partial_size, whose rows have a known size up "
-                "to 8192, a multiple of 512 (from 1024 down of 256, from 512 "
-                "down of 128), got "
-             << op.getX().getType();
+             << "has no kernel for " << *resolved
+             << ": accepted are matrices whose rows have a known size of up to "
+             << most << " elements, got " << op.getX().getType();
     TreeAttr tree = getGPUTree(xType, n);
     return Choice{resolved->str(), tree,
-                  getDefaultGPUSchedule(&getContext(), tree)};
+                  getDefaultGPUSchedule(&getContext(), tree, n)};
   }
 };
 } // namespace

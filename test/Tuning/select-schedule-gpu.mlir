@@ -1,10 +1,11 @@
 // A GPU's tree is a function of the row alone: V virtual threads of 4 elements.
-// The schedule has as many threads, 128 at most.
+// The schedule has as many threads or fewer: each holds up to 64 elements in
+// registers.
 // RUN: norm-opt %s -norm-select-schedule=target=sm_90 -split-input-file -verify-diagnostics \
 // RUN:   | FileCheck %s
 
 // CHECK: @n4096
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 128>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 64, weight_early = false>
 // CHECK-SAME: norm.target = "sm_90"
 // CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 1024, group = 4>
 func.func @n4096(%x: tensor<?x4096xf32>) -> tensor<?x4096xf32> attributes {norm.kernel} {
@@ -25,7 +26,7 @@ func.func @n4608(%x: tensor<?x4608xf32>) -> tensor<?x4608xf32> attributes {norm.
 // -----
 
 // CHECK: @n512
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 32>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 32, rows_per_block = 4>
 // CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 128, group = 4>
 func.func @n512(%x: tensor<?x512xf32>) -> tensor<?x512xf32> attributes {norm.kernel} {
   %0 = norm.rmsnorm %x : tensor<?x512xf32> epsilon(1.0e-6) outs(%x : tensor<?x512xf32>) -> tensor<?x512xf32>
@@ -34,18 +35,29 @@ func.func @n512(%x: tensor<?x512xf32>) -> tensor<?x512xf32> attributes {norm.ker
 
 // -----
 
-func.func @odd(%x: tensor<?x769xf32>) -> tensor<?x769xf32> attributes {norm.kernel} {
-  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices of f32}}
-  %0 = norm.rmsnorm %x : tensor<?x769xf32> epsilon(1.0e-6) outs(%x : tensor<?x769xf32>) -> tensor<?x769xf32>
-  return %0 : tensor<?x769xf32>
+// Rows shorter than a warp share one.
+// CHECK: @n64
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 4, rows_per_block = 32>
+// CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 64, group = 8>
+func.func @n64(%x: tensor<?x64xbf16>) -> tensor<?x64xbf16> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x64xbf16> epsilon(1.0e-6) outs(%x : tensor<?x64xbf16>) -> tensor<?x64xbf16>
+  return %0 : tensor<?x64xbf16>
 }
 
 // -----
 
-func.func @bf16(%x: tensor<?x4096xbf16>) -> tensor<?x4096xbf16> attributes {norm.kernel} {
-  // expected-error @+1 {{got 'tensor<?x4096xbf16>'}}
-  %0 = norm.rmsnorm %x : tensor<?x4096xbf16> epsilon(1.0e-6) outs(%x : tensor<?x4096xbf16>) -> tensor<?x4096xbf16>
-  return %0 : tensor<?x4096xbf16>
+func.func @any(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel} {
+  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices whose rows have a known size of up to 32768 elements, got 'tensor<?x?xbf16>'}}
+  %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
+  return %0 : tensor<?x?xbf16>
+}
+
+// -----
+
+func.func @rank(%x: tensor<?x4x64xbf16>) -> tensor<?x4x64xbf16> attributes {norm.kernel} {
+  // expected-error @+1 {{got 'tensor<?x4x64xbf16>'}}
+  %0 = norm.rmsnorm %x : tensor<?x4x64xbf16> epsilon(1.0e-6) outs(%x : tensor<?x4x64xbf16>) -> tensor<?x4x64xbf16>
+  return %0 : tensor<?x4x64xbf16>
 }
 
 // -----

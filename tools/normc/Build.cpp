@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Build.h"
 #include "Files.h"
 #include "Flags.h"
 #include "mlir/AsmParser/AsmParser.h"
@@ -22,6 +23,7 @@
 #include "norm/Codegen/Compile.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Support/Suggest.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -38,7 +40,9 @@ using namespace normc;
 static cl::list<std::string>
     emits("emit",
           cl::desc("any of mlir, linalg, vector, llvm, asm, object, "
-                   "header, manifest (default: the last three)"),
+                   "header, manifest (default: the last three); for GPUs "
+                   "mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, "
+                   "manifest (default: ptx, manifest)"),
           cl::CommaSeparated, cl::value_desc("kinds"), cl::cat(category()),
           cl::sub(buildCommand()));
 static cl::opt<std::string>
@@ -55,7 +59,8 @@ static cl::opt<std::string>
     stopAfter("stop-after",
               cl::desc("print the IR after a stage: outline-kernels, "
                        "select-schedule, tile-rows, decompose, form-sweeps, "
-                       "vectorize, bufferize, pipeline-rows, lower-rows"),
+                       "vectorize, bufferize, pipeline-rows, lower-rows; for "
+                       "GPUs distribute after bufferize"),
               cl::value_desc("stage"), cl::cat(category()),
               cl::sub(buildCommand()));
 static cl::opt<std::string> function(
@@ -78,8 +83,8 @@ static StringRef extensionOf(StringRef kind) {
       .Default("");
 }
 
-/// The command line again, without what only this run needs.
-static std::string repeat(ArrayRef<const char *> arguments) {
+std::string normc::repeatArguments(ArrayRef<const char *> arguments) {
+  bool severalTargets = getTargetFlag().contains(',');
   std::string text;
   for (size_t i = 0; i < arguments.size(); ++i) {
     StringRef argument = arguments[i];
@@ -88,8 +93,9 @@ static std::string repeat(ArrayRef<const char *> arguments) {
       continue;
     }
     StringRef name = argument.ltrim('-');
-    if (name == "dry-run" || name.starts_with("emit=") ||
-        name.starts_with("stop-after=") || name.starts_with("o="))
+    if ((severalTargets && name.starts_with("target=")) || name == "dry-run" ||
+        name.starts_with("emit=") || name.starts_with("stop-after=") ||
+        name.starts_with("o="))
       continue;
     text += ("'" + argument + "' ").str();
   }
@@ -237,7 +243,7 @@ int Builder::makeFromFile() {
 }
 
 int Builder::printCommands(ArrayRef<const char *> arguments) {
-  outs() << "normc build " << repeat(arguments) << "--emit=mlir -o "
+  outs() << "normc build " << repeatArguments(arguments) << "--emit=mlir -o "
          << source.name << ".mlir\n"
          << "norm-opt " << source.name
          << ".mlir --norm-cpu-pipeline=\"target=" << target.name;
@@ -326,7 +332,7 @@ int Builder::run(ArrayRef<const char *> arguments) {
     if (wants(kind))
       if (int code = lower(kind, stage))
         return code;
-  Expected<KernelChoice> choice = selectSchedule(*source.module, target);
+  Expected<KernelChoice> choice = selectSchedule(*source.module, target.name);
   if (!choice)
     return fail(kInternal, choice.takeError());
   contents["header"] = source.header();
@@ -338,5 +344,8 @@ int Builder::run(ArrayRef<const char *> arguments) {
 }
 
 int normc::runBuild(ArrayRef<const char *> arguments) {
+  if (isNVPTXTargetName(getTargetFlag()))
+    return runBuildDevice({emits, output, prefix, stopAfter, function, dryRun},
+                          arguments);
   return Builder().run(arguments);
 }

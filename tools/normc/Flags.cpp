@@ -107,11 +107,12 @@ static cl::opt<std::string> castFlag(
 static cl::opt<std::string>
     schedule("schedule",
              cl::desc("instead of the one that is chosen; changes no bit"),
-             cl::value_desc("#norm.cpu_schedule<...>"), KERNEL_FLAG);
+             cl::value_desc("#norm.{cpu|gpu}_schedule<...>"), KERNEL_FLAG);
 static cl::opt<bool> noWeight("no-weight", cl::desc("no weight"), SHAPE_FLAG);
 static cl::opt<std::string> target(
     "target",
-    cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64, or a CPU"),
+    cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64, or a CPU; "
+             "build: or GPUs, sm_80,sm_90"),
     cl::value_desc("name"), cl::init("host"), KERNEL_FLAG);
 
 static cl::opt<int64_t> threads("threads", cl::desc("default 1"), cl::init(1),

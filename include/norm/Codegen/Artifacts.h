@@ -28,7 +28,7 @@ struct KernelChoice {
 
 /// Runs stage 1 on a module with one kernel and returns what it chose.
 llvm::Expected<KernelChoice> selectSchedule(ModuleOp module,
-                                            const CPUTarget &target);
+                                            llvm::StringRef target);
 
 /// A C header that needs no other: struct normc_rows, the kernel, and
 /// `<name>_call(args, rows, llc_bytes)`.
@@ -43,6 +43,13 @@ std::string makeManifest(const KernelRequest &request, const CPUTarget &target,
                          llvm::StringRef name, const KernelChoice &choice);
 std::string makeManifest(const FileKernel &kernel, const CPUTarget &target,
                          const KernelChoice &choice);
+
+/// The manifest of a kernel for the GPU `architecture`; `ptxas` is its version
+/// where it made a binary, else empty.
+std::string makeDeviceManifest(const KernelRequest &request,
+                               llvm::StringRef architecture,
+                               llvm::StringRef name, const KernelChoice &choice,
+                               llvm::StringRef ptxas);
 
 } // namespace mlir::norm
 

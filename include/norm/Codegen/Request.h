@@ -53,7 +53,8 @@ struct KernelRequest {
   Cast cast = Cast::None;
   bool rstd = false, mean = false;
   /// "#norm.cpu_schedule<...>" of the cached instance, or, if it stores past
-  /// the cache, of the streaming one. Empty: stage 1 chooses.
+  /// the cache, of the streaming one; "#norm.gpu_schedule<...>" on a GPU.
+  /// Empty: stage 1 chooses.
   std::string schedule;
 
   /// The type of the norm's input: x's, or residual_out's.
@@ -71,12 +72,16 @@ struct KernelRequest {
   }
 };
 
-/// Says what is wrong with the request, in terms of the driver's flags.
+/// Says what is wrong with the request, in terms of the driver's flags; without
+/// a CPU, what is wrong on any target, for a kernel of a GPU.
 llvm::Error verifyRequest(const KernelRequest &request,
                           const CPUTarget &target);
+llvm::Error verifyDeviceRequest(const KernelRequest &request);
 
 /// "<prefix>_<op>_<x>_<weight|none>_<y>_n<N|any>[_<form>]_<level>".
 std::string getKernelName(const KernelRequest &request, CPULevel level,
+                          llvm::StringRef prefix = "normc");
+std::string getKernelName(const KernelRequest &request, llvm::StringRef level,
                           llvm::StringRef prefix = "normc");
 
 /// The instances that a kernel needs: both with dynamic rows, the cached one
@@ -98,6 +103,11 @@ int64_t getBytesPerElement(const KernelRequest &request);
 OwningOpRef<ModuleOp> buildModule(MLIRContext *context,
                                   const KernelRequest &request,
                                   const CPUTarget &target, llvm::StringRef name,
+                                  llvm::ArrayRef<Regime> regimes);
+/// The same for any target's name; a GPU's kernel has no regimes but the first.
+OwningOpRef<ModuleOp> buildModule(MLIRContext *context,
+                                  const KernelRequest &request,
+                                  llvm::StringRef target, llvm::StringRef name,
                                   llvm::ArrayRef<Regime> regimes);
 
 } // namespace mlir::norm

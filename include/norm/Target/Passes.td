@@ -100,10 +100,14 @@ def NormPrepareNVVMPass
     `math.fma` becomes `llvm.intr.fma`, `math.sqrt` the correctly rounded
     `llvm.nvvm.sqrt.rn`: upstream would call libdevice, which is part of the
     CUDA toolkit. Any other operation of the math dialect is an error.
+    A `gpu.shuffle` among fewer lanes than a warp has names those of its own
+    segment as members (upstream: the first of the warp).
     Workgroup memory is aligned to 16 bytes: LLVM's code assumes that of arrays
     of more than 16 bytes, and declares them with the alignment of an element.
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect"];
 }
 
 def NormAttachNVPTXTargetPass

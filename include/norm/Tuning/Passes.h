@@ -31,8 +31,9 @@ TreeAttr getCPUTree(FloatType xType, CPULevel level);
 /// The tree of rows of `n` elements of `xType` on any GPU.
 TreeAttr getGPUTree(FloatType xType, int64_t n);
 
-/// The cost model's schedule for rows that `tree` sums.
-GPUScheduleAttr getDefaultGPUSchedule(MLIRContext *context, TreeAttr tree);
+/// The cost model's schedule for rows of `n` elements that `tree` sums.
+GPUScheduleAttr getDefaultGPUSchedule(MLIRContext *context, TreeAttr tree,
+                                      int64_t n);
 
 } // namespace mlir::norm
 

@@ -7,14 +7,16 @@
 //===----------------------------------------------------------------------===//
 //
 // What upstream's conversion to NVVM lacks: instructions of the GPU for math
-// operations that have one (it calls libdevice), and memory aligned as LLVM
-// accesses it.
+// operations that have one (it calls libdevice), shuffles among a part of a
+// warp, and memory aligned as LLVM accesses it.
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
 #include "norm/Target/Passes.h"
 
 namespace mlir::norm {
@@ -30,6 +32,9 @@ struct NormPrepareNVVMPass
     : public norm::impl::NormPrepareNVVMPassBase<NormPrepareNVVMPass> {
   void runOnOperation() override {
     WalkResult result = getOperation().walk([&](Operation *op) {
+      if (auto shuffle = dyn_cast<gpu::ShuffleOp>(op))
+        return failed(lowerShuffle(shuffle)) ? WalkResult::interrupt()
+                                             : WalkResult::advance();
       if (!isa_and_present<math::MathDialect>(op->getDialect()))
         return WalkResult::advance();
       return failed(lower(op)) ? WalkResult::interrupt()
@@ -42,6 +47,35 @@ struct NormPrepareNVVMPass
       for (unsigned i = 0; i < function.getNumWorkgroupAttributions(); ++i)
         function.setWorkgroupAttributionAttr(
             i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
+  }
+
+  /// Among `width` neighbours of a warp. Upstream names the first ones of the
+  /// warp as the members, whoever executes it; a thread must name itself, and
+  /// none that is not there.
+  static LogicalResult lowerShuffle(gpu::ShuffleOp op) {
+    constexpr int64_t warp = 32;
+    llvm::APInt width;
+    if (!matchPattern(op.getWidth(), m_ConstantInt(&width)) ||
+        op.getMode() != gpu::ShuffleMode::XOR || !op.getValid().use_empty())
+      return op.emitOpError("must be xor among a constant number of lanes");
+    if (width == warp)
+      return success(); // upstream is right there
+    IRRewriter b(op);
+    Location loc = op.getLoc();
+    auto number = [&](int64_t value) -> Value {
+      return arith::ConstantIntOp::create(b, loc, value, 32);
+    };
+    Value lane = NVVM::LaneIdOp::create(b, loc, b.getI32Type());
+    Value first = arith::AndIOp::create(
+        b, loc, lane, number((warp - 1) & -width.getSExtValue()));
+    Value members = arith::ShLIOp::create(
+        b, loc, number((int64_t(1) << width.getSExtValue()) - 1), first);
+    Value other = NVVM::ShflOp::create(
+        b, loc, op.getValue().getType(), members, op.getValue(), op.getOffset(),
+        number(warp - 1), NVVM::ShflKind::bfly, UnitAttr());
+    op.getShuffleResult().replaceAllUsesWith(other);
+    b.eraseOp(op);
+    return success();
   }
 
   static LogicalResult lower(Operation *op) {

@@ -97,7 +97,7 @@ Error FileCode::build(const FileCase &given) {
   if (failed(made))
     return fail();
   kernel = *made;
-  Expected<KernelChoice> choice = selectSchedule(*module, target);
+  Expected<KernelChoice> choice = selectSchedule(*module, target.name);
   if (!choice)
     return choice.takeError();
   schedule = choice->schedule;

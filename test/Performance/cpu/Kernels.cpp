@@ -67,7 +67,7 @@ Expected<KernelText> getText(const KernelRequest &request,
   for (Regime regime : regimes) {
     mlir::OwningOpRef<mlir::ModuleOp> one =
         buildModule(&context, request, *target, name, regime);
-    Expected<KernelChoice> choice = selectSchedule(*one, *target);
+    Expected<KernelChoice> choice = selectSchedule(*one, target->name);
     if (!choice)
       return choice.takeError();
     text.schedule[regime == Regime::Streaming] = choice->schedule;

@@ -7,12 +7,13 @@
 // RUN:   -gpu-module-to-binary=format=bin | FileCheck %s --check-prefix=CUBIN %}
 
 // CHECK-COUNT-2: .shared .align 16 .b8
-// CHECK-COUNT-24: ld.global.v4.b32
-// CHECK-COUNT-10: shfl.sync.bfly.b32
+// CHECK-COUNT-16: ld.global.v4.b32
+// CHECK-COUNT-20: shfl.sync.bfly.b32
 // CHECK: bar.sync
-// CHECK-COUNT-10: shfl.sync.bfly.b32
+// CHECK-COUNT-20: shfl.sync.bfly.b32
 // CHECK: bar.sync
-// CHECK-COUNT-8: st.global.v4.b32
+// CHECK-COUNT-32: ld.global.v4.b32
+// CHECK: st.global.v4.b32
 // CUBIN: gpu.binary @layernorm_kernel
 func.func @layernorm(
     %x: tensor<?x4096xf32> {bufferization.buffer_layout = strided<[?, 1]>},

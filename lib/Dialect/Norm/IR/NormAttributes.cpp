@@ -74,11 +74,11 @@ CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t threadsPerRow, int64_t rowsPerBlock,
-                        int64_t accessBytes) {
-  if (threadsPerRow < 4 || threadsPerRow > 1024 ||
+                        int64_t accessBytes, bool weightEarly) {
+  if (threadsPerRow < 1 || threadsPerRow > 1024 ||
       !llvm::isPowerOf2_64(threadsPerRow))
     return emitError()
-           << "threads_per_row must be a power of two from 4 to 1024, got "
+           << "threads_per_row must be a power of two from 1 to 1024, got "
            << threadsPerRow;
   if (rowsPerBlock < 1 || rowsPerBlock * threadsPerRow > 1024)
     return emitError() << "rows_per_block times threads_per_row must be 1 to "

@@ -48,16 +48,21 @@ static bool isOnVectors(Operation &op) {
 }
 
 namespace {
-/// Spreads the rows of one launch, a row per block, over the block's threads.
+/// Spreads the rows of one launch over the threads of its blocks.
 class RowDistributor {
 public:
   RowDistributor(gpu::LaunchOp launch, GPUScheduleAttr schedule)
-      : launch(launch), threads(schedule.getThreadsPerRow()),
-        accessBytes(schedule.getAccessBytes()) {}
+      : launch(launch), body(&launch.getBody().front()),
+        lane(launch.getThreadIds().x), threads(schedule.getThreadsPerRow()),
+        rows(schedule.getRowsPerBlock()),
+        accessBytes(schedule.getAccessBytes()),
+        readsEarly(schedule.getWeightEarly()) {}
 
   LogicalResult run() {
+    forwardStores();
     if (failed(verify()))
       return failure();
+    giveThreads();
     wrap();
     if (failed(distribute()))
       return failure();
@@ -72,9 +77,11 @@ private:
   };
   using Phases = SmallVector<Phase>;
 
+  void forwardStores();
   LogicalResult verify();
   LogicalResult verifyTypes(Operation &op);
   Phases formPhases();
+  void giveThreads();
   void wrap();
   void wrapVectors(ArrayRef<Operation *> ops,
                    llvm::DenseMap<Value, Value> &parts);
@@ -84,7 +91,10 @@ private:
   template <typename OpTy> LogicalResult formAccess(OpTy op);
 
   gpu::LaunchOp launch;
-  int64_t threads, accessBytes;
+  Block *body; ///< of one row
+  Value lane;  ///< the thread's number among those of its row
+  int64_t threads, rows, accessBytes;
+  bool readsEarly;
 };
 } // namespace
 
@@ -102,6 +112,36 @@ LogicalResult RowDistributor::verifyTypes(Operation &op) {
   return success();
 }
 
+/// What a piece of the row was written with is still there: it need not be read
+/// back. (On tensors upstream does that, but not through masks.)
+void RowDistributor::forwardStores() {
+  SmallVector<vector::TransferWriteOp> writes;
+  for (Operation &op : llvm::make_early_inc_range(*body)) {
+    if (auto write = dyn_cast<vector::TransferWriteOp>(op))
+      writes.push_back(write);
+    auto read = dyn_cast<vector::TransferReadOp>(op);
+    if (!read)
+      continue;
+    auto same = llvm::find_if(writes, [&](vector::TransferWriteOp write) {
+      return write.getBase() == read.getBase() &&
+             write.getIndices() == read.getIndices() &&
+             write.getMask() == read.getMask() &&
+             write.getVectorType() == read.getVectorType() &&
+             write.getPermutationMap() == read.getPermutationMap();
+    });
+    if (same == writes.end())
+      continue;
+    IRRewriter b(read);
+    Value value = same->getVector();
+    if (Value mask = read.getMask()) {
+      Value padding = vector::BroadcastOp::create(
+          b, read.getLoc(), read.getVectorType(), read.getPadding());
+      value = arith::SelectOp::create(b, read.getLoc(), mask, value, padding);
+    }
+    b.replaceOp(read, value);
+  }
+}
+
 /// Distribution moves the reads of a row before its writes, and would need
 /// another shuffle for a scalar taken from a vector.
 LogicalResult RowDistributor::verify() {
@@ -111,7 +151,7 @@ LogicalResult RowDistributor::verify() {
     return launch->emitOpError("must have blocks of one thread, which are "
                                "given the threads of the schedule");
   llvm::SmallPtrSet<Value, 4> written;
-  for (Operation &op : launch.getBody().front().without_terminator()) {
+  for (Operation &op : body->without_terminator()) {
     if (failed(verifyTypes(op)))
       return failure();
     if (op.getNumRegions() != 0 || isa<vector::ExtractOp>(op))
@@ -133,11 +173,11 @@ LogicalResult RowDistributor::verify() {
   return success();
 }
 
-/// What of the row can be computed after how many reductions.
+/// What of the row can be computed after how many reductions. Reads that none
+/// of the first phase needs may wait until they are used.
 RowDistributor::Phases RowDistributor::formPhases() {
-  Phases phases;
-  llvm::DenseMap<Operation *, unsigned> phaseOf;
-  for (Operation &op : launch.getBody().front().without_terminator()) {
+  llvm::MapVector<Operation *, unsigned> phaseOf;
+  for (Operation &op : body->without_terminator()) {
     unsigned phase = 0;
     for (Value operand : op.getOperands())
       if (Operation *producer = operand.getDefiningOp();
@@ -145,21 +185,62 @@ RowDistributor::Phases RowDistributor::formPhases() {
         phase = std::max(phase, phaseOf[producer] +
                                     isa<vector::ReductionOp>(producer));
     phaseOf[&op] = phase;
+  }
+  if (!readsEarly)
+    for (auto &[op, phase] : llvm::reverse(phaseOf)) {
+      if (!isOnVectors(*op) || isa<vector::ReductionOp>(op) ||
+          hasEffect<MemoryEffects::Write>(op) || op->use_empty())
+        continue;
+      unsigned first = std::numeric_limits<unsigned>::max();
+      for (Operation *user : op->getUsers())
+        first = std::min(first, phaseOf.lookup(user));
+      phase = std::max(phase, first);
+    }
+  Phases phases;
+  for (auto [op, phase] : phaseOf) {
     phases.resize(std::max<size_t>(phases.size(), phase + 1));
-    (isOnVectors(op) ? phases[phase].vectors : phases[phase].scalars)
-        .push_back(&op);
+    (isOnVectors(*op) ? phases[phase].vectors : phases[phase].scalars)
+        .push_back(op);
   }
   return phases;
 }
 
-/// Gives the launch its threads and moves the vectors of each phase into a
-/// region of all lanes. (In one region of all phases upstream's patterns would
-/// compute a reduction again for every piece that needs its result.)
-void RowDistributor::wrap() {
+/// Gives the launch its threads. Of several rows in a block each has its own
+/// threads; those of a row that is not there have nothing to do.
+void RowDistributor::giveThreads() {
   OpBuilder b(launch);
-  launch.getBlockSizeXMutable().assign(
-      arith::ConstantIndexOp::create(b, launch.getLoc(), threads));
-  Operation *end = launch.getBody().front().getTerminator();
+  Location loc = launch.getLoc();
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  };
+  Value count = launch.getGridSizeX();
+  launch.getBlockSizeXMutable().assign(index(threads * rows));
+  if (rows == 1)
+    return;
+  launch.getGridSizeXMutable().assign(
+      arith::CeilDivUIOp::create(b, loc, count, index(rows)));
+  b.setInsertionPointToStart(body);
+  Value thread = launch.getThreadIds().x, block = launch.getBlockIds().x;
+  lane = arith::RemUIOp::create(b, loc, thread, index(threads));
+  auto mine = arith::DivUIOp::create(b, loc, thread, index(threads));
+  auto first = arith::MulIOp::create(b, loc, block, index(rows));
+  Value row = arith::AddIOp::create(b, loc, first, mine);
+  Value isThere =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, row, count);
+  block.replaceAllUsesExcept(row, first);
+  auto choice = scf::IfOp::create(b, loc, isThere);
+  Block *inner = choice.thenBlock();
+  inner->getOperations().splice(inner->begin(), body->getOperations(),
+                                std::next(Block::iterator(choice)),
+                                Block::iterator(body->getTerminator()));
+  body = inner;
+}
+
+/// Moves the vectors of each phase into a region of all lanes. (In one region
+/// of all phases upstream's patterns would compute a reduction again for every
+/// piece that needs its result.)
+void RowDistributor::wrap() {
+  Operation *end = body->getTerminator();
   llvm::DenseMap<Value, Value> parts;
   for (Phase &phase : formPhases()) {
     for (Operation *op : phase.scalars) {
@@ -176,9 +257,9 @@ void RowDistributor::wrap() {
 void RowDistributor::storeByFirstThread(Operation *store) {
   Location loc = store->getLoc();
   OpBuilder b(store);
-  Value isFirst = arith::CmpIOp::create(
-      b, loc, arith::CmpIPredicate::eq, launch.getThreadIds().x,
-      arith::ConstantIndexOp::create(b, loc, 0));
+  Value isFirst =
+      arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                            arith::ConstantIndexOp::create(b, loc, 0));
   auto choice = scf::IfOp::create(b, loc, isFirst);
   store->moveBefore(choice.thenBlock()->getTerminator());
 }
@@ -209,16 +290,15 @@ void RowDistributor::wrapVectors(ArrayRef<Operation *> ops,
   }
 
   Location loc = ops.front()->getLoc();
-  OpBuilder b(launch.getBody().front().getTerminator());
+  OpBuilder b(body->getTerminator());
   auto warp = gpu::WarpExecuteOnLane0Op::create(
-      b, loc, resultTypes, launch.getThreadIds().x, threads, arguments,
-      argumentTypes);
-  Block *body = warp.getBody();
-  b.setInsertionPointToEnd(body);
+      b, loc, resultTypes, lane, threads, arguments, argumentTypes);
+  Block *together = warp.getBody();
+  b.setInsertionPointToEnd(together);
   auto yield = gpu::YieldOp::create(b, loc, leaving.getArrayRef());
   for (Operation *op : ops)
     op->moveBefore(yield);
-  for (auto [i, argument] : llvm::enumerate(body->getArguments()))
+  for (auto [i, argument] : llvm::enumerate(together->getArguments()))
     Value(arriving[i]).replaceUsesWithIf(argument, [&](OpOperand &use) {
       return here.contains(use.getOwner());
     });
@@ -228,7 +308,7 @@ void RowDistributor::wrapVectors(ArrayRef<Operation *> ops,
       parts[value] = result;
     else
       value.replaceUsesWithIf(result, [&](OpOperand &use) {
-        return use.getOwner()->getBlock() != body;
+        return use.getOwner()->getBlock() != together;
       });
   }
 }
@@ -272,27 +352,134 @@ LogicalResult RowDistributor::distribute() {
   return failure(left.wasInterrupted());
 }
 
-/// A transfer of a thread becomes a load or store with the alignment that the
-/// schedule promises: a transfer's would be that of one element.
+namespace {
+/// The accesses that one transfer of a thread becomes. Memory is aligned as the
+/// schedule promises: a transfer's access would be aligned to one element.
+class AccessBuilder {
+public:
+  AccessBuilder(Operation *op, VectorType type, Value memory, Value index,
+                int64_t accessBytes)
+      : b(op), loc(op->getLoc()), type(type), memory(memory), index(index) {
+    int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    alignment = llvm::MaybeAlign(std::min(bytes, accessBytes));
+  }
+
+  IRRewriter &builder() { return b; }
+
+  Value load() {
+    return vector::LoadOp::create(b, loc, type, memory, index,
+                                  /*nontemporal=*/false, alignment);
+  }
+  void store(Value vector) {
+    vector::StoreOp::create(b, loc, vector, memory, index,
+                            /*nontemporal=*/false, alignment);
+  }
+
+  /// The first `left` elements, which may be none or more than there are; the
+  /// others are `padding`.
+  Value loadFirst(Value left, Value padding) {
+    Value none = vector::BroadcastOp::create(b, loc, type, padding);
+    return choose(
+        isAtLeast(left, type.getNumElements()), [&] { return load(); },
+        [&] { return mayEndWithin() ? loadEach(left, none, 0) : none; });
+  }
+  void storeFirst(Value left, Value vector) {
+    auto choice = scf::IfOp::create(
+        b, loc, isAtLeast(left, type.getNumElements()), mayEndWithin());
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    store(vector);
+    if (!mayEndWithin())
+      return;
+    b.setInsertionPointToStart(choice.elseBlock());
+    storeEach(left, vector, 0);
+  }
+
+private:
+  /// Pieces start at multiples of a thread's elements.
+  bool mayEndWithin() const {
+    int64_t n = cast<MemRefType>(memory.getType()).getDimSize(0);
+    return ShapedType::isDynamic(n) || n % type.getNumElements() != 0;
+  }
+
+  Value isAtLeast(Value left, int64_t count) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, left,
+                                 arith::ConstantIndexOp::create(b, loc, count));
+  }
+  Value indexOf(int64_t element) {
+    return arith::AddIOp::create(
+        b, loc, index, arith::ConstantIndexOp::create(b, loc, element));
+  }
+
+  Value choose(Value condition, function_ref<Value()> then,
+               function_ref<Value()> otherwise) {
+    auto choice = scf::IfOp::create(b, loc, TypeRange{type}, condition,
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    for (auto [block, emit] : {std::pair(choice.thenBlock(), then),
+                               std::pair(choice.elseBlock(), otherwise)}) {
+      b.setInsertionPointToEnd(block);
+      scf::YieldOp::create(b, loc, emit());
+    }
+    return choice.getResult(0);
+  }
+
+  /// Elements from number `i` on, one by one, as long as there are any.
+  Value loadEach(Value left, Value vector, int64_t i) {
+    if (i + 1 == type.getNumElements())
+      return vector;
+    return choose(
+        isAtLeast(left, i + 1),
+        [&] {
+          Value element = memref::LoadOp::create(b, loc, memory, indexOf(i));
+          return loadEach(left,
+                          vector::InsertOp::create(b, loc, element, vector, i),
+                          i + 1);
+        },
+        [&] { return vector; });
+  }
+  void storeEach(Value left, Value vector, int64_t i) {
+    if (i + 1 == type.getNumElements())
+      return;
+    auto choice = scf::IfOp::create(b, loc, isAtLeast(left, i + 1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    Value element = vector::ExtractOp::create(b, loc, vector, i);
+    memref::StoreOp::create(b, loc, element, memory, indexOf(i));
+    storeEach(left, vector, i + 1);
+  }
+
+  IRRewriter b;
+  Location loc;
+  VectorType type;
+  Value memory, index;
+  llvm::MaybeAlign alignment;
+};
+} // namespace
+
 template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
-  VectorType type = op.getVectorType();
-  if (op.getMask() || op.hasOutOfBoundsDim())
-    return op->emitOpError() << "is a partial access: N must be a multiple of "
-                                "threads_per_row times the elements of an "
-                                "access";
-  if (!op.getPermutationMap().isMinorIdentity())
-    return op->emitOpError("must access neighbouring elements");
-  int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  llvm::MaybeAlign alignment(std::min(bytes, accessBytes));
-  IRRewriter b(op);
-  if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>)
-    b.replaceOpWithNewOp<vector::LoadOp>(op, type, op.getBase(),
-                                         op.getIndices(),
-                                         /*nontemporal=*/false, alignment);
-  else
-    b.replaceOpWithNewOp<vector::StoreOp>(op, op.getVector(), op.getBase(),
-                                          op.getIndices(),
-                                          /*nontemporal=*/false, alignment);
+  if (op.hasOutOfBoundsDim() || !op.getPermutationMap().isMinorIdentity() ||
+      op.getIndices().size() != 1)
+    return op->emitOpError("must access neighbouring elements of a row");
+  Value left;
+  if (op.getMask()) {
+    auto mask = op.getMask().template getDefiningOp<vector::CreateMaskOp>();
+    if (!mask)
+      return op->emitOpError("must be masked by a number of elements");
+    left = mask.getOperand(0);
+  }
+  AccessBuilder access(op, op.getVectorType(), op.getBase(),
+                       op.getIndices().front(), accessBytes);
+  if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>) {
+    access.builder().replaceOp(
+        op, left ? access.loadFirst(left, op.getPadding()) : access.load());
+  } else {
+    if (left)
+      access.storeFirst(left, op.getVector());
+    else
+      access.store(op.getVector());
+    access.builder().eraseOp(op);
+  }
   return success();
 }
 
@@ -323,12 +510,11 @@ struct NormDistributePass
           << " to be distributed";
       return signalPassFailure();
     }
-    if (schedule.getRowsPerBlock() != 1 || schedule.getThreadsPerRow() < 32 ||
-        schedule.getAccessBytes() > 16) {
+    if (schedule.getRowsPerBlock() > 1 && schedule.getThreadsPerRow() > 32) {
       function->emitError()
           << "cannot obey " << schedule
-          << ": rows_per_block must be 1, threads_per_row at least 32 and "
-             "access_bytes at most 16";
+          << ": rows of more than a warp have a block each, so rows_per_block "
+             "must be 1";
       return signalPassFailure();
     }
     SmallVector<gpu::LaunchOp> launches(function.getOps<gpu::LaunchOp>());

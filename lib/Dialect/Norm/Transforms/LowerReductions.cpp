@@ -88,7 +88,7 @@ LogicalResult BlockReductions::formBatches(SmallVector<Batch> &batches) {
   launch.walk([&](gpu::AllReduceOp op) { ops.push_back(op); });
   for (gpu::AllReduceOp op : ops) {
     Type type = op.getType();
-    if (op->getBlock() != &launch.getBody().front() || !op.getOp() ||
+    if (op->getBlock() != ops.front()->getBlock() || !op.getOp() ||
         type.getIntOrFloatBitWidth() != 32)
       return op->emitOpError("in a kernel must be a named reduction of 32 bits "
                              "that all threads of the block reach");
@@ -108,13 +108,14 @@ LogicalResult BlockReductions::formBatches(SmallVector<Batch> &batches) {
   return success();
 }
 
-/// The sum of the thread's warp, the same in each of its lanes.
+/// The sum over the lanes of the thread's row in its warp, the same in each.
 Value BlockReductions::shuffleWithin(gpu::AllReduceOp op) {
   Location loc = op.getLoc();
   vector::CombiningKind kind = gpu::convertReductionKind(*op.getOp());
   Value value = op.getValue();
-  for (int32_t distance = 1; distance < kWarpSize; distance *= 2) {
-    Value other = gpu::ShuffleOp::create(b, loc, value, distance, kWarpSize,
+  int32_t width = std::min(threads, kWarpSize);
+  for (int32_t distance = 1; distance < width; distance *= 2) {
+    Value other = gpu::ShuffleOp::create(b, loc, value, distance, width,
                                          gpu::ShuffleMode::XOR)
                       .getShuffleResult();
     value = vector::makeArithReduction(b, loc, kind, value, other);

@@ -25,13 +25,17 @@ struct NormStripAttributesPass
     : public norm::impl::NormStripAttributesPassBase<NormStripAttributesPass> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    for (StringRef name : {NormDialect::kKernelAttr, NormDialect::kTargetAttr,
-                           NormDialect::kTreeAttr, NormDialect::kScheduleAttr,
-                           NormDialect::kScheduleSourceAttr})
+    for (StringRef name :
+         {NormDialect::kKernelAttr, NormDialect::kTargetAttr,
+          NormDialect::kTreeAttr, NormDialect::kScheduleSourceAttr})
       function->removeAttr(name);
-    // norm-emit-row-range reads it beside the operands.
-    if (!function->hasAttr(NormDialect::kOperandsAttr))
+    // What gives a kernel its C signature reads these beside the operands.
+    bool isDescribed = function->hasAttr(NormDialect::kOperandsAttr);
+    if (!isDescribed)
       function->removeAttr(NormDialect::kRegimeAttr);
+    if (!isDescribed ||
+        !function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr))
+      function->removeAttr(NormDialect::kScheduleAttr);
   }
 };
 } // namespace

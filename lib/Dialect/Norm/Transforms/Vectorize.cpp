@@ -418,19 +418,25 @@ struct NormVectorizePass
     linalg::GenericOp op = emitter.getOp();
     PieceShape shape;
     shape.lanes = schedule.getThreadsPerRow() * tree.getGroup();
-    if (tree.getLanes() % shape.lanes)
+    std::optional<int64_t> n = getConstantIntValue(length);
+    // More threads than the tree has find no element.
+    bool fits =
+        tree.getLanes() % shape.lanes == 0 ||
+        (n && *n <= tree.getLanes() && shape.lanes % tree.getLanes() == 0);
+    if (!fits)
       return op->emitOpError()
              << "cannot realize a tree of " << tree.getLanes()
              << " positions: schedule field 'threads_per_row' is "
              << schedule.getThreadsPerRow();
-    std::optional<int64_t> n = getConstantIntValue(length);
     if (!n || *n > tree.getLanes() * tree.getTerms())
       return op->emitOpError()
              << "needs more than " << tree.getTerms()
              << " terms per position, and totals per thread, which the GPU "
                 "end does not have";
-    emitter.setShape(
-        shape, emitter.hasReductions() ? tree.getLanes() / shape.lanes : 1);
+    emitter.setShape(shape,
+                     emitter.hasReductions()
+                         ? std::max<int64_t>(tree.getLanes() / shape.lanes, 1)
+                         : 1);
     return success();
   }
 };

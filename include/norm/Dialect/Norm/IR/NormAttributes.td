@@ -157,13 +157,15 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     | `threads_per_row` | threads that share a row |
     | `rows_per_block` | rows of one thread block |
     | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples |
+    | `weight_early` | the weight is read before the statistic is known, into registers beside x |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
   }];
   let parameters = (ins
     "int64_t":$threads_per_row,
     DefaultValuedParameter<"int64_t", "1">:$rows_per_block,
-    DefaultValuedParameter<"int64_t", "16">:$access_bytes);
+    DefaultValuedParameter<"int64_t", "16">:$access_bytes,
+    DefaultValuedParameter<"bool", "true">:$weight_early);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }

@@ -1,0 +1,78 @@
+//===- Device.h -------------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From a module with a kernel for an NVIDIA GPU to PTX, and by ptxas to a
+// binary.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_CODEGEN_DEVICE_H
+#define NORM_CODEGEN_DEVICE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+#include <memory>
+#include <string>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+} // namespace llvm
+
+namespace mlir::norm {
+
+/// Adds to `registry` what device code needs besides registerForCompilation.
+void registerForDeviceCompilation(DialectRegistry &registry);
+
+/// Runs norm-nvvm-pipeline up to and with `stage`, one of getNVVMStopNames().
+LogicalResult lowerDeviceToStage(ModuleOp module, llvm::StringRef architecture,
+                                 llvm::StringRef stage);
+
+/// Runs norm-nvvm-pipeline and norm-emit-device-entry. Diagnostics go to the
+/// context's handler. Where `reproducer` is a file's name, that file gets the
+/// module and the passes if one of them fails or crashes.
+LogicalResult lowerToNVVM(ModuleOp module, llvm::StringRef architecture,
+                          llvm::StringRef reproducer = {});
+
+/// Translates the only gpu.module of a lowered module and optimizes it for
+/// `architecture`, such as sm_90.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+translateDeviceToLLVMIR(ModuleOp module, llvm::StringRef architecture,
+                        llvm::LLVMContext &context);
+
+/// PTX of an optimized module.
+llvm::Expected<std::string> emitPTX(llvm::Module &module,
+                                    llvm::StringRef architecture);
+
+/// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: on the
+/// path, in $CUDA_HOME, $CUDA_PATH or /usr/local/cuda, or in the Python
+/// environment that $VIRTUAL_ENV names. Fails with where it was looked for.
+llvm::Expected<std::string> findPtxas();
+
+/// What `ptxas --version` says of its release, such as "13.0, V13.0.88".
+llvm::Expected<std::string> getPtxasVersion(llvm::StringRef ptxas);
+
+/// Makes a binary (cubin) of PTX. Fails with what ptxas says.
+llvm::Expected<std::string> assemblePTX(llvm::StringRef ptxas,
+                                        llvm::StringRef ptx,
+                                        llvm::StringRef architecture);
+
+/// One of the images of a fatbin.
+struct DeviceImage {
+  std::string architecture, bytes;
+  bool isPTX;
+};
+
+/// Makes a fatbin by fatbinary, which is looked for beside `ptxas`.
+llvm::Expected<std::string> bundleImages(llvm::StringRef ptxas,
+                                         llvm::ArrayRef<DeviceImage> images);
+
+} // namespace mlir::norm
+
+#endif // NORM_CODEGEN_DEVICE_H

@@ -1,0 +1,289 @@
+//===- BuildDevice.cpp ----------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// normc build for NVIDIA GPUs: PTX, binaries and manifests of one kernel for
+// each architecture of --target.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Build.h"
+#include "Files.h"
+#include "Flags.h"
+#include "mlir/IR/MLIRContext.h"
+#include "norm/Codegen/Artifacts.h"
+#include "norm/Codegen/Compile.h"
+#include "norm/Codegen/Device.h"
+#include "norm/Pipelines/Pipelines.h"
+#include "norm/Support/Suggest.h"
+#include "norm/Target/NVPTXTarget.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+using namespace mlir::norm;
+using namespace normc;
+
+static constexpr StringRef deviceKinds[] = {"mlir",  "linalg", "vector",
+                                            "nvvm",  "llvm",   "ptx",
+                                            "cubin", "fatbin", "manifest"};
+
+static StringRef extensionOf(StringRef kind) {
+  return StringSwitch<StringRef>(kind)
+      .Case("mlir", ".mlir")
+      .Case("linalg", ".linalg.mlir")
+      .Case("vector", ".vector.mlir")
+      .Case("nvvm", ".nvvm.mlir")
+      .Case("llvm", ".ll")
+      .Case("ptx", ".ptx")
+      .Case("cubin", ".cubin")
+      .Case("fatbin", ".fatbin")
+      .Case("manifest", ".manifest.json")
+      .Default("");
+}
+
+namespace {
+class DeviceBuilder {
+public:
+  explicit DeviceBuilder(const BuildFlags &flags) : flags(flags) {}
+
+  int run(ArrayRef<const char *> arguments);
+
+private:
+  int readFlags();
+  int findTools();
+  int make(StringRef architecture);
+  int makeCode(mlir::ModuleOp module, StringRef architecture, StringRef name);
+  int lower(mlir::ModuleOp module, StringRef architecture, StringRef stage,
+            StringRef name, StringRef kind);
+  int makeFatbin();
+  int write();
+
+  bool wants(StringRef kind) const { return is_contained(kinds, kind); }
+  bool wantsBinary() const { return wants("cubin") || wants("fatbin"); }
+  void put(StringRef name, StringRef kind, std::string bytes) {
+    if (wants(kind))
+      files.push_back({(name + extensionOf(kind)).str(), std::move(bytes)});
+  }
+  template <typename T>
+  void putText(StringRef name, StringRef kind, T &&printable) {
+    std::string text;
+    raw_string_ostream(text) << printable << '\n';
+    put(name, kind, std::move(text));
+  }
+
+  const BuildFlags &flags;
+  SmallVector<StringRef> architectures;
+  SmallVector<std::string> kinds;
+  KernelRequest request;
+  bool toFile = false;
+  std::string ptxas, ptxasVersion, missing;
+  std::vector<std::pair<std::string, std::string>> files; ///< name, bytes
+  std::vector<DeviceImage> images;
+};
+} // namespace
+
+int DeviceBuilder::readFlags() {
+  SmallVector<StringRef> names;
+  getTargetFlag().split(names, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef name : names) {
+    Expected<StringRef> known = resolveNVPTXTarget(name);
+    if (!known)
+      return fail(kBadFlags, "--target: " + toString(known.takeError()));
+    if (!is_contained(architectures, *known))
+      architectures.push_back(*known);
+  }
+  kinds.assign(flags.kinds.begin(), flags.kinds.end());
+  if (kinds.empty())
+    kinds = {"ptx", "manifest"};
+  for (StringRef kind : kinds)
+    if (!is_contained(deviceKinds, kind))
+      return fail(kBadFlags, "--emit: no kind '" + kind + "' for a GPU" +
+                                 suggest(kind, deviceKinds));
+  if (!flags.stopAfter.empty()) {
+    if (!is_contained(getNVVMStopNames(), flags.stopAfter))
+      return fail(kBadFlags, "--stop-after: unknown stage '" + flags.stopAfter +
+                                 "'" +
+                                 suggest(flags.stopAfter, getNVVMStopNames()));
+    kinds = {"mlir"};
+  }
+  size_t count = wants("fatbin") && kinds.size() == 1
+                     ? 1
+                     : kinds.size() * architectures.size();
+  toFile = count == 1 && !flags.output.empty() &&
+           !sys::path::is_separator(flags.output.back()) &&
+           !sys::fs::is_directory(flags.output);
+  if (flags.output == "-" && !toFile)
+    return fail(kBadFlags, "-o - takes one --emit for one target, got " +
+                               Twine(count) + " files");
+  if (isFile())
+    return fail(kBadFlags, "files are built for CPUs so far; a GPU's kernel is "
+                           "made from words: rmsnorm or layernorm");
+  if (!flags.function.empty())
+    return fail(kBadFlags, "--function is for a kernel from a file");
+  Expected<KernelRequest> given = getRequest();
+  if (!given)
+    return fail(kBadFlags, given.takeError());
+  request = *given;
+  if (Error error = verifyDeviceRequest(request))
+    return fail(kBadFlags, std::move(error));
+  return kDone;
+}
+
+/// Without ptxas a binary cannot be made, but all else can.
+int DeviceBuilder::findTools() {
+  if (!wantsBinary())
+    return kDone;
+  Expected<std::string> found = findPtxas();
+  if (!found) {
+    missing = toString(found.takeError());
+    erase_if(kinds, [](StringRef kind) {
+      return kind == "cubin" || kind == "fatbin";
+    });
+    return kinds.empty() ? fail(kLacking, missing) : kDone;
+  }
+  ptxas = *found;
+  Expected<std::string> version = getPtxasVersion(ptxas);
+  if (!version)
+    return fail(kLacking, version.takeError());
+  ptxasVersion = *version;
+  return kDone;
+}
+
+int DeviceBuilder::lower(mlir::ModuleOp module, StringRef architecture,
+                         StringRef stage, StringRef name, StringRef kind) {
+  mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
+  if (failed(lowerDeviceToStage(*copy, architecture, stage)))
+    return failToLower(request);
+  putText(name, kind, *copy);
+  return kDone;
+}
+
+int DeviceBuilder::makeCode(mlir::ModuleOp module, StringRef architecture,
+                            StringRef name) {
+  if (failed(lowerToNVVM(module, architecture,
+                         request.schedule.empty() ? kReproducer : "")))
+    return failToLower(request);
+  putText(name, "nvvm", module);
+  LLVMContext context;
+  auto code = translateDeviceToLLVMIR(module, architecture, context);
+  if (!code)
+    return fail(kInternal, code.takeError());
+  putText(name, "llvm", **code);
+  auto ptx = emitPTX(**code, architecture);
+  if (!ptx)
+    return fail(kInternal, ptx.takeError());
+  if (wantsBinary()) {
+    auto binary = assemblePTX(ptxas, *ptx, architecture);
+    if (!binary)
+      return fail(kLacking, binary.takeError());
+    images.push_back({architecture.str(), *binary, /*isPTX=*/false});
+    put(name, "cubin", std::move(*binary));
+    // Later architectures compile the newest one's.
+    if (architecture == architectures.back())
+      images.push_back({architecture.str(), *ptx, /*isPTX=*/true});
+  }
+  put(name, "ptx", std::move(*ptx));
+  return kDone;
+}
+
+int DeviceBuilder::make(StringRef architecture) {
+  mlir::DialectRegistry registry;
+  registerForCompilation(registry);
+  registerForDeviceCompilation(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
+  std::string name = getKernelName(request, architecture, flags.prefix);
+  auto module =
+      buildModule(&context, request, architecture, name, {Regime::Cached});
+  if (!flags.stopAfter.empty())
+    return lower(*module, architecture, flags.stopAfter, name, "mlir");
+  putText(name, "mlir", *module);
+  for (auto [kind, stage] :
+       {std::pair("linalg", "form-sweeps"), std::pair("vector", "vectorize")})
+    if (wants(kind))
+      if (int code = lower(*module, architecture, stage, name, kind))
+        return code;
+  Expected<KernelChoice> choice = selectSchedule(*module, architecture);
+  if (!choice) {
+    consumeError(choice.takeError());
+    return kBadFlags; // a diagnostic says what there is no kernel for
+  }
+  put(name, "manifest",
+      makeDeviceManifest(request, architecture, name, *choice, ptxasVersion));
+  if (wants("nvvm") || wants("llvm") || wants("ptx") || wantsBinary())
+    return makeCode(*module, architecture, name);
+  return kDone;
+}
+
+int DeviceBuilder::makeFatbin() {
+  if (!wants("fatbin"))
+    return kDone;
+  Expected<std::string> bytes = bundleImages(ptxas, images);
+  if (!bytes)
+    return fail(kLacking, bytes.takeError());
+  put(getKernelName(request, "cuda", flags.prefix), "fatbin",
+      std::move(*bytes));
+  return kDone;
+}
+
+int DeviceBuilder::write() {
+  if (!toFile)
+    if (std::error_code code = sys::fs::create_directories(flags.output))
+      return fail(kLacking, "cannot make directory '" + flags.output +
+                                "': " + code.message());
+  for (auto &[name, bytes] : files) {
+    SmallString<128> path(flags.output);
+    if (!toFile)
+      sys::path::append(path, name);
+    if (Error error = writeFile(path, [&](raw_ostream &os) { os << bytes; }))
+      return fail(kLacking, std::move(error));
+    if (!toFile)
+      outs() << path << '\n';
+  }
+  if (!missing.empty())
+    return fail(kLacking, "no binary was made: " + missing);
+  return kDone;
+}
+
+int DeviceBuilder::run(ArrayRef<const char *> arguments) {
+  if (int code = readFlags())
+    return code;
+  if (flags.dryRun) {
+    for (StringRef architecture : architectures) {
+      std::string name = getKernelName(request, architecture, flags.prefix);
+      outs() << "normc build " << repeatArguments(arguments)
+             << "--target=" << architecture << " --emit=mlir -o " << name
+             << ".mlir\nnorm-opt " << name
+             << ".mlir --norm-nvvm-pipeline=\"target=" << architecture;
+      if (!flags.stopAfter.empty())
+        outs() << " stop-after=" << flags.stopAfter;
+      outs() << '"'
+             << (flags.stopAfter.empty() ? " --norm-emit-device-entry" : "")
+             << '\n';
+    }
+    return kDone;
+  }
+  if (flags.output.empty())
+    return fail(kBadFlags, "-o is missing: a directory, such as -o out/");
+  if (int code = findTools())
+    return code;
+  for (StringRef architecture : architectures)
+    if (int code = make(architecture))
+      return code;
+  if (int code = makeFatbin())
+    return code;
+  return write();
+}
+
+int normc::runBuildDevice(const BuildFlags &flags,
+                          ArrayRef<const char *> arguments) {
+  return DeviceBuilder(flags).run(arguments);
+}
