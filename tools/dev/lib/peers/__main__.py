@@ -21,6 +21,8 @@ HOME = ROOT / "build" / "peers-venv"
 PYTHON = HOME / "bin" / "python"
 # Each has its time to compile and to run all cases.
 SECONDS = 600
+# What measuring needs beside a library.
+OWN = ["numpy", "ml_dtypes"]
 TIMES = ("ns", "normc_ns", "normc_package_ns")
 
 
@@ -67,7 +69,7 @@ def child_lines(name):
 def ask(name):
     """Version, times by case, and what is missing by case or of all."""
     library = {"version": None, "cases": {}, "missing": {}}
-    if not install(LIBRARIES[name].packages):
+    if not install([*OWN, *LIBRARIES[name].packages]):
         library["missing"]["all"] = "pip could not install it"
         return library
     for record in child_lines(name):
