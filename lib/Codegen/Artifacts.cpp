@@ -353,6 +353,7 @@ std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
       llvm::json::Array{"struct normc_rows", "int64_t begin", "int64_t end"};
   kernel["threads_per_row"] = schedule.getThreadsPerRow();
   kernel["rows_per_block"] = schedule.getRowsPerBlock();
+  kernel["cluster"] = schedule.getCluster();
   kernel["access_bytes"] = schedule.getAccessBytes();
   llvm::json::Object target{{"name", architecture},
                             {"triple", "nvptx64-nvidia-cuda"}};

@@ -29,6 +29,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -107,8 +108,8 @@ createMachine(StringRef architecture) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, architecture, /*Features=*/"", options, std::nullopt,
-      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      triple, architecture, getNVPTXFeatures(architecture), options,
+      std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {

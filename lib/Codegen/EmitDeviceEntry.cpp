@@ -54,7 +54,8 @@ public:
     entry.setArgAttr(0, NVVM::NVVMDialect::getGridConstantAttrName(),
                      b.getUnitAttr());
     for (StringRef attribute : {NVVM::NVVMDialect::getKernelFuncAttrName(),
-                                NVVM::NVVMDialect::getMaxntidAttrName()})
+                                NVVM::NVVMDialect::getMaxntidAttrName(),
+                                NVVM::NVVMDialect::getClusterDimAttrName()})
       if (Attribute value = body->getAttr(attribute)) {
         entry->setAttr(attribute, value);
         body->removeAttr(attribute);
@@ -117,6 +118,9 @@ private:
   Value getRowOfLaunch() {
     Type i32 = b.getI32Type();
     Value block = widen(NVVM::BlockIdXOp::create(b, loc, i32));
+    if (schedule.getCluster() > 1)
+      block = LLVM::UDivOp::create(b, loc, block,
+                                   fields.constant(schedule.getCluster()));
     int64_t rows = schedule.getRowsPerBlock();
     if (rows == 1)
       return block;

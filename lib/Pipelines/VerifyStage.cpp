@@ -186,7 +186,7 @@ LogicalResult KernelVerifier::verifyChoice() {
     return complain(kernel) << "the tree of " << xType << " on " << name
                             << " is " << expected << ", got " << tree;
   // Lanes that one piece of the row fills.
-  int64_t lanes = gpu ? gpu.getThreadsPerRow() * tree.getGroup()
+  int64_t lanes = gpu ? gpu.getThreads() * tree.getGroup()
                       : cpu.getVectorBits() / (tree.getF64() ? 64 : 32);
   // Threads beyond a short row's find no element.
   bool fits = tree.getLanes() % lanes == 0 ||
@@ -261,7 +261,7 @@ LogicalResult KernelVerifier::verifySweep(Operation *op) {
 /// or several times that, for LLVM to split.
 LogicalResult KernelVerifier::verifyWidths() {
   if (gpu)
-    return verifyVectors({gpu.getThreadsPerRow() * tree.getGroup()});
+    return verifyVectors({gpu.getThreads() * tree.getGroup()});
   int64_t bits = cpu.getVectorBits();
   constexpr int64_t overlapped = NormDialect::kOverlapped;
   static_assert(overlapped == 4, "bits / 16 is also four times bits / 64");
@@ -323,7 +323,7 @@ LogicalResult KernelVerifier::verifyLaunch() {
   APInt threads;
   if (!matchPattern(launches.front().getBlockSizeX(),
                     m_ConstantInt(&threads)) ||
-      threads != gpu.getThreadsPerRow())
+      threads != gpu.getThreadsPerRow() * gpu.getRowsPerBlock())
     return complain(launches.front()) << "blocks have the threads of " << gpu;
   if (failed(verifyNone(
           [](Operation *op) {

@@ -149,6 +149,24 @@ const char *normc_status_name(enum normc_status status) {
     return "value";
   case NORMC_ERROR_UNSUPPORTED:
     return "unsupported";
+  case NORMC_ERROR_DRIVER:
+    return "driver";
+  case NORMC_ERROR_DEVICE:
+    return "device";
+  case NORMC_ERROR_IMAGE:
+    return "image";
+  case NORMC_ERROR_MEMORY:
+    return "memory";
+  case NORMC_ERROR_POINTER:
+    return "host pointer";
+  case NORMC_ERROR_CONTEXT:
+    return "context";
+  case NORMC_ERROR_CAPTURE:
+    return "capture";
+  case NORMC_ERROR_LAUNCH:
+    return "launch";
+  case NORMC_ERROR_LOST:
+    return "lost context";
   }
   return "unknown";
 }

@@ -51,20 +51,6 @@ TreeAttr mlir::norm::getGPUTree(FloatType xType, int64_t n) {
                        /*bf16_dot=*/false);
 }
 
-GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(MLIRContext *context,
-                                                  TreeAttr tree, int64_t n) {
-  int64_t virtualThreads = tree.getLanes() / tree.getGroup();
-  // Elements of a row that a thread holds in registers.
-  int64_t threads = n <= 256    ? llvm::divideCeil(n, 32)
-                    : n <= 3072 ? 32
-                                : llvm::divideCeil(n, 64);
-  threads = std::min<int64_t>(llvm::PowerOf2Ceil(threads), virtualThreads);
-  threads = std::clamp<int64_t>(threads, 4, 1024);
-  int64_t rows = threads > 32 ? 1 : 128 / threads;
-  return GPUScheduleAttr::get(context, threads, rows, /*access_bytes=*/16,
-                              /*weight_early=*/n <= 32 * threads);
-}
-
 namespace {
 /// What belongs to a kernel on a target; the schedule is the cost model's.
 struct Choice {
@@ -212,16 +198,16 @@ struct NormSelectSchedulePass
     FloatType xType = op.getXElementType();
     int64_t n = op.getRowSize();
     int64_t rank = cast<ShapedType>(op.getX().getType()).getRank();
-    // What a block of 512 threads holds in registers.
-    constexpr int64_t most = 32768;
-    if (rank != 2 || ShapedType::isDynamic(n) || n > most)
+    TreeAttr tree = getGPUTree(xType, n);
+    if (rank != 2 || ShapedType::isDynamic(n) ||
+        n > tree.getLanes() * tree.getTerms())
       return op->emitOpError()
              << "has no kernel for " << *resolved
              << ": accepted are matrices whose rows have a known size of up to "
-             << most << " elements, got " << op.getX().getType();
-    TreeAttr tree = getGPUTree(xType, n);
+             << getGPUTree(xType, INT32_MAX).getLanes() * tree.getTerms()
+             << " elements, got " << op.getX().getType();
     return Choice{resolved->str(), tree,
-                  getDefaultGPUSchedule(&getContext(), tree, n)};
+                  getDefaultGPUSchedule(xType, n, hasClusters(*resolved))};
   }
 };
 } // namespace

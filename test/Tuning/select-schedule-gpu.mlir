@@ -46,8 +46,28 @@ func.func @n64(%x: tensor<?x64xbf16>) -> tensor<?x64xbf16> attributes {norm.kern
 
 // -----
 
+// From 16384 elements of 16 bits on, blocks of a cluster share a row.
+// CHECK: @n65536
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 256, cluster = 4, weight_early = false>
+func.func @n65536(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x65536xbf16> epsilon(1.0e-6) outs(%x : tensor<?x65536xbf16>) -> tensor<?x65536xbf16>
+  return %0 : tensor<?x65536xbf16>
+}
+
+// -----
+
+// Without clusters a long row is read twice.
+// CHECK: @n65536_sm_80
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = global, weight_early = false>
+func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {norm.kernel, norm.target = "sm_80"} {
+  %0 = norm.rmsnorm %x : tensor<?x65536xbf16> epsilon(1.0e-6) outs(%x : tensor<?x65536xbf16>) -> tensor<?x65536xbf16>
+  return %0 : tensor<?x65536xbf16>
+}
+
+// -----
+
 func.func @any(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel} {
-  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices whose rows have a known size of up to 32768 elements, got 'tensor<?x?xbf16>'}}
+  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices whose rows have a known size of up to 524288 elements, got 'tensor<?x?xbf16>'}}
   %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
   return %0 : tensor<?x?xbf16>
 }

@@ -12,6 +12,7 @@
 
 #include "Flags.h"
 #include "Npy.h"
+#include "RunDevice.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Reference/Check.h"
 #include "norm/Runtime/normc_runtime.h"
@@ -62,8 +63,12 @@ private:
   int make(StringRef descr, ArrayRef<int64_t> shape, ElementKind kind,
            std::optional<Operand> &into);
 
+  int resolveTarget();
+  normc_args makeArgs();
+
   KernelRequest request;
   CPUTarget target;
+  std::optional<DeviceTarget> device; ///< in its place
   std::optional<Operand> x, weight, bias, residual;
   std::optional<Operand> y, rstd, mean, residualOut;
 };
@@ -239,7 +244,24 @@ int Runner::makeOutputs() {
   return kDone;
 }
 
+normc_args Runner::makeArgs() {
+  normc_args args = {};
+  args.struct_size = sizeof(args);
+  args.x = toTensor(x);
+  args.residual = toTensor(residual);
+  args.weight = toTensor(weight);
+  args.bias = toTensor(bias);
+  args.y = toTensor(y);
+  args.residual_out = toTensor(residualOut);
+  args.rstd = toTensor(rstd);
+  args.mean = toTensor(mean);
+  args.epsilon = *request.epsilon;
+  return args;
+}
+
 int Runner::execute() {
+  if (device)
+    return runOnDevice(request, *device, makeArgs());
   std::string name = getKernelName(request, target.level);
   KernelRequest call = request;
   call.rows = x->array.getNumElements() / request.n;
@@ -255,17 +277,7 @@ int Runner::execute() {
       makeKernelInfo(request, *kernels, name, regimes);
   if (!info)
     return fail(kInternal, info.takeError());
-  normc_args args = {};
-  args.struct_size = sizeof(args);
-  args.x = toTensor(x);
-  args.residual = toTensor(residual);
-  args.weight = toTensor(weight);
-  args.bias = toTensor(bias);
-  args.y = toTensor(y);
-  args.residual_out = toTensor(residualOut);
-  args.rstd = toTensor(rstd);
-  args.mean = toTensor(mean);
-  args.epsilon = *request.epsilon;
+  normc_args args = makeArgs();
   char message[512];
   if (normc_run(&*info, &args, nullptr, message, sizeof(message)) != NORMC_OK)
     return fail(kBadInput, message);
@@ -318,7 +330,7 @@ int Runner::compare() {
                      ? ref::Cast::None
                      : ref::Cast::BeforeWeight;
   ref::Tolerance tolerance;
-  tolerance.flushBf16 = target.level == CPULevel::X86_64_v4_BF16;
+  tolerance.flushBf16 = !device && target.level == CPULevel::X86_64_v4_BF16;
 
   ref::Summary summary;
   double rstdUsed = 0, meanUsed = 0;
@@ -379,19 +391,33 @@ int Runner::writeOutputs() {
   return kDone;
 }
 
-int Runner::run() {
-  Expected<KernelRequest> given = getRequest();
-  if (!given)
-    return fail(kBadFlags, given.takeError());
-  request = *given;
+int Runner::resolveTarget() {
+  if (isDeviceTarget(getTargetFlag())) {
+    Expected<DeviceTarget> resolved = resolveDeviceTarget(getTargetFlag());
+    if (!resolved)
+      return fail(kBadFlags, "--target: " + toString(resolved.takeError()));
+    device = *resolved;
+    return kDone;
+  }
   ExitCode failure;
   Expected<CPUTarget> resolved = getRunnableTarget(failure);
   if (!resolved)
     return fail(failure, resolved.takeError());
   target = *resolved;
+  return kDone;
+}
+
+int Runner::run() {
+  Expected<KernelRequest> given = getRequest();
+  if (!given)
+    return fail(kBadFlags, given.takeError());
+  request = *given;
+  if (int code = resolveTarget())
+    return code;
   if (int code = readOperands())
     return code;
-  if (Error error = verifyRequest(request, target))
+  if (Error error = device ? verifyDeviceRequest(request)
+                           : verifyRequest(request, target))
     return fail(kBadFlags, std::move(error));
   if (int code = makeOutputs())
     return code;

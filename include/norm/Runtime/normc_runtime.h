@@ -180,16 +180,26 @@ struct normc_args {
 
 enum normc_status {
   NORMC_OK = 0,
-  NORMC_ERROR_ABI = 1,         ///< struct_size or ABI number
-  NORMC_ERROR_NULL = 2,        ///< a pointer or a whole operand is missing
-  NORMC_ERROR_DTYPE = 3,       ///< not the kernel's element type
-  NORMC_ERROR_SHAPE = 4,       ///< rank or sizes
-  NORMC_ERROR_STRIDE = 5,      ///< rows not contiguous, or an output reversed
-  NORMC_ERROR_ALIGNMENT = 6,   ///< pointer not aligned to its element
-  NORMC_ERROR_OVERLAP = 7,     ///< an output shares memory with another row
-  NORMC_ERROR_OVERFLOW = 8,    ///< extents that no address space holds
-  NORMC_ERROR_VALUE = 9,       ///< epsilon, llc_bytes or flags
-  NORMC_ERROR_UNSUPPORTED = 10 ///< this kernel lacks what is asked for
+  NORMC_ERROR_ABI = 1,          ///< struct_size or ABI number
+  NORMC_ERROR_NULL = 2,         ///< a pointer or a whole operand is missing
+  NORMC_ERROR_DTYPE = 3,        ///< not the kernel's element type
+  NORMC_ERROR_SHAPE = 4,        ///< rank or sizes
+  NORMC_ERROR_STRIDE = 5,       ///< rows not contiguous, or an output reversed
+  NORMC_ERROR_ALIGNMENT = 6,    ///< pointer not aligned to its element
+  NORMC_ERROR_OVERLAP = 7,      ///< an output shares memory with another row
+  NORMC_ERROR_OVERFLOW = 8,     ///< extents that no address space holds
+  NORMC_ERROR_VALUE = 9,        ///< epsilon, llc_bytes or flags
+  NORMC_ERROR_UNSUPPORTED = 10, ///< this kernel or GPU lacks what is asked for
+  // Of GPU kernels alone (normc_cuda.h):
+  NORMC_ERROR_DRIVER = 11,  ///< no driver, or one that is too old
+  NORMC_ERROR_DEVICE = 12,  ///< no GPU, or none of that number
+  NORMC_ERROR_IMAGE = 13,   ///< no image that this GPU and driver can load
+  NORMC_ERROR_MEMORY = 14,  ///< out of memory
+  NORMC_ERROR_POINTER = 15, ///< host memory where the GPU's is needed
+  NORMC_ERROR_CONTEXT = 16, ///< a stream or context that cannot be used
+  NORMC_ERROR_CAPTURE = 17, ///< not possible while the stream is captured
+  NORMC_ERROR_LAUNCH = 18,  ///< the driver refused
+  NORMC_ERROR_LOST = 19     ///< an earlier fault ended the GPU's context
 };
 
 /// Returns the name of a status, such as "overlap"; "unknown" for other values.

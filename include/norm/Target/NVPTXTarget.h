@@ -25,6 +25,13 @@ bool isNVPTXTargetName(llvm::StringRef name);
 /// else an error with those accepted.
 llvm::Expected<llvm::StringRef> resolveNVPTXTarget(llvm::StringRef name);
 
+/// What LLVM takes as -mattr: the version of PTX, where the architecture's
+/// first one lacks what kernels use.
+llvm::StringRef getNVPTXFeatures(llvm::StringRef architecture);
+
+/// Whether blocks of a resolved architecture can form clusters.
+bool hasClusters(llvm::StringRef architecture);
+
 } // namespace mlir::norm
 
 #endif // NORM_TARGET_NVPTXTARGET_H

@@ -31,9 +31,10 @@ TreeAttr getCPUTree(FloatType xType, CPULevel level);
 /// The tree of rows of `n` elements of `xType` on any GPU.
 TreeAttr getGPUTree(FloatType xType, int64_t n);
 
-/// The cost model's schedule for rows of `n` elements that `tree` sums.
-GPUScheduleAttr getDefaultGPUSchedule(MLIRContext *context, TreeAttr tree,
-                                      int64_t n);
+/// The cost model's schedule for rows of `n` elements of `xType` on a GPU whose
+/// blocks can form clusters, or cannot.
+GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, int64_t n,
+                                      bool hasClusters);
 
 } // namespace mlir::norm
 

@@ -42,6 +42,21 @@ mlir::norm::resolveNVPTXTarget(llvm::StringRef name) {
       llvm::join(llvm::ArrayRef(architectures), ", "));
 }
 
+static unsigned getNumber(llvm::StringRef architecture) {
+  unsigned number = 0;
+  architecture.drop_front(3).getAsInteger(10, number);
+  return number;
+}
+
+llvm::StringRef mlir::norm::getNVPTXFeatures(llvm::StringRef architecture) {
+  // Relaxed arrival at a cluster's barrier: 8.0, of CUDA 12.0.
+  return getNumber(architecture) <= 90 ? "+ptx80" : "";
+}
+
+bool mlir::norm::hasClusters(llvm::StringRef architecture) {
+  return getNumber(architecture) >= 90;
+}
+
 namespace {
 struct NormAttachNVPTXTargetPass
     : public norm::impl::NormAttachNVPTXTargetPassBase<
@@ -69,11 +84,27 @@ struct NormAttachNVPTXTargetPass
       return function->emitError() << llvm::toString(chip.takeError());
     // No flag: neither fast math nor subnormals flushed.
     auto target = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3,
-                                            "nvptx64-nvidia-cuda", *chip);
+                                            "nvptx64-nvidia-cuda", *chip,
+                                            getNVPTXFeatures(*chip));
+    auto schedule =
+        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
+    int32_t cluster = schedule ? schedule.getCluster() : 1;
+    if (cluster > 1 && !hasClusters(*chip))
+      return function->emitError()
+             << "cannot obey " << schedule << ": " << *chip
+             << " has no clusters, sm_90 and later do";
     function.walk([&](gpu::LaunchFuncOp launch) {
-      if (auto device =
-              symbols.lookup<gpu::GPUModuleOp>(launch.getKernelModuleName()))
-        device.setTargetsAttr(ArrayAttr::get(&getContext(), {target}));
+      auto device =
+          symbols.lookup<gpu::GPUModuleOp>(launch.getKernelModuleName());
+      if (!device)
+        return;
+      device.setTargetsAttr(ArrayAttr::get(&getContext(), {target}));
+      // Whoever launches the kernel need not know of its clusters.
+      Operation *kernel = device.lookupSymbol(launch.getKernelName());
+      if (kernel && cluster > 1)
+        kernel->setAttr(
+            NVVM::NVVMDialect::getClusterDimAttrName(),
+            Builder(&getContext()).getDenseI32ArrayAttr({cluster, 1, 1}));
     });
     return success();
   }

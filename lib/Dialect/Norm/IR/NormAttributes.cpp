@@ -74,7 +74,8 @@ CPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult
 GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t threadsPerRow, int64_t rowsPerBlock,
-                        int64_t accessBytes, bool weightEarly) {
+                        int64_t cluster, int64_t accessBytes, DeviceHold hold,
+                        bool weightEarly) {
   if (threadsPerRow < 1 || threadsPerRow > 1024 ||
       !llvm::isPowerOf2_64(threadsPerRow))
     return emitError()
@@ -84,6 +85,12 @@ GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "rows_per_block times threads_per_row must be 1 to "
                           "1024, got "
                        << rowsPerBlock << " times " << threadsPerRow;
+  if (cluster < 1 || cluster > 16 || !llvm::isPowerOf2_64(cluster))
+    return emitError() << "cluster must be 1, 2, 4, 8 or 16, got " << cluster;
+  if (cluster > 1 && (rowsPerBlock > 1 || threadsPerRow < 32))
+    return emitError() << "with a cluster, rows_per_block must be 1 and "
+                          "threads_per_row at least 32, got "
+                       << rowsPerBlock << " and " << threadsPerRow;
   if (accessBytes != 2 && accessBytes != 4 && accessBytes != 8 &&
       accessBytes != 16 && accessBytes != 32)
     return emitError() << "access_bytes must be 2, 4, 8, 16 or 32, got "

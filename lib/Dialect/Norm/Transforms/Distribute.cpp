@@ -19,6 +19,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/Transforms/VectorDistribution.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
 
 namespace mlir::norm {
@@ -43,8 +44,18 @@ getAllReduceOperation(vector::CombiningKind kind) {
 /// have in common.
 static bool isOnVectors(Operation &op) {
   auto isVector = [](Type type) { return isa<VectorType>(type); };
-  return llvm::any_of(op.getOperandTypes(), isVector) ||
+  return op.getNumRegions() != 0 ||
+         llvm::any_of(op.getOperandTypes(), isVector) ||
          llvm::any_of(op.getResultTypes(), isVector);
+}
+
+/// What `op` and the operations in it use of what stands before `op`.
+static SmallVector<Value> getUsedValues(Operation &op) {
+  SmallVector<Value> values(op.getOperands());
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op.getRegions(), captured);
+  values.append(captured.begin(), captured.end());
+  return values;
 }
 
 namespace {
@@ -53,14 +64,18 @@ class RowDistributor {
 public:
   RowDistributor(gpu::LaunchOp launch, GPUScheduleAttr schedule)
       : launch(launch), body(&launch.getBody().front()),
-        lane(launch.getThreadIds().x), threads(schedule.getThreadsPerRow()),
-        rows(schedule.getRowsPerBlock()),
+        lane(launch.getThreadIds().x), threads(schedule.getThreads()),
+        blockThreads(schedule.getThreadsPerRow()),
+        rows(schedule.getRowsPerBlock()), cluster(schedule.getCluster()),
         accessBytes(schedule.getAccessBytes()),
         readsEarly(schedule.getWeightEarly()) {}
 
   LogicalResult run() {
     forwardStores();
     if (failed(verify()))
+      return failure();
+    findPhases();
+    if (failed(verifyReads()))
       return failure();
     giveThreads();
     wrap();
@@ -80,6 +95,8 @@ private:
   void forwardStores();
   LogicalResult verify();
   LogicalResult verifyTypes(Operation &op);
+  LogicalResult verifyReads();
+  void findPhases();
   Phases formPhases();
   void giveThreads();
   void wrap();
@@ -91,10 +108,13 @@ private:
   template <typename OpTy> LogicalResult formAccess(OpTy op);
 
   gpu::LaunchOp launch;
-  Block *body; ///< of one row
-  Value lane;  ///< the thread's number among those of its row
-  int64_t threads, rows, accessBytes;
+  Block *body;     ///< of one row
+  Value lane;      ///< the thread's number among those of its row
+  int64_t threads; ///< that share a row
+  int64_t blockThreads, rows, cluster, accessBytes;
   bool readsEarly;
+  /// By how many reductions an operation of the row has to wait for.
+  llvm::MapVector<Operation *, unsigned> phaseOf;
 };
 } // namespace
 
@@ -142,44 +162,64 @@ void RowDistributor::forwardStores() {
   }
 }
 
-/// Distribution moves the reads of a row before its writes, and would need
-/// another shuffle for a scalar taken from a vector.
+/// Distribution would need another shuffle for a scalar taken from a vector.
 LogicalResult RowDistributor::verify() {
   if (!matchPattern(launch.getBlockSizeX(), m_One()) ||
       !matchPattern(launch.getBlockSizeY(), m_One()) ||
       !matchPattern(launch.getBlockSizeZ(), m_One()))
     return launch->emitOpError("must have blocks of one thread, which are "
                                "given the threads of the schedule");
-  llvm::SmallPtrSet<Value, 4> written;
-  for (Operation &op : body->without_terminator()) {
-    if (failed(verifyTypes(op)))
+  WalkResult result = body->walk([&](Operation *op) -> WalkResult {
+    if (failed(verifyTypes(*op)))
       return failure();
-    if (op.getNumRegions() != 0 || isa<vector::ExtractOp>(op))
-      return op.emitOpError("cannot be distributed: a row must be straight "
-                            "code on vectors");
-    for (Value operand : op.getOperands()) {
-      auto memory = dyn_cast<MemrefValue>(operand);
-      if (!memory)
-        continue;
-      Value root = memref::skipViewLikeOps(memory);
-      if (hasEffect<MemoryEffects::Read>(&op, operand) &&
-          written.contains(root))
-        return op.emitOpError("cannot be distributed: it reads back what the "
+    if ((op->getNumRegions() != 0 && !isa<scf::ForOp>(op)) ||
+        isa<vector::ExtractOp>(op))
+      return op->emitOpError("cannot be distributed: a row must be loops and "
+                             "straight code on vectors");
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Within a phase distribution moves reads before writes, so what the row has
+/// written may be read back after a reduction only: by the thread that wrote
+/// it. A loop reads a piece before it writes it, and the next one's are others.
+LogicalResult RowDistributor::verifyReads() {
+  llvm::DenseMap<Value, unsigned> writtenIn;
+  for (auto [op, phase] : phaseOf) {
+    llvm::SmallPtrSet<Value, 4> written;
+    WalkResult result = op->walk([&, phase = phase](Operation *nested) {
+      for (Value operand : nested->getOperands()) {
+        auto memory = dyn_cast<MemrefValue>(operand);
+        if (!memory || nested->getNumRegions())
+          continue;
+        Value root = memref::skipViewLikeOps(memory);
+        auto before = writtenIn.find(root);
+        if (hasEffect<MemoryEffects::Read>(nested, operand) &&
+            before != writtenIn.end() && before->second >= phase) {
+          nested->emitOpError("cannot be distributed: it reads back what the "
                               "row has written");
-      if (hasEffect<MemoryEffects::Write>(&op, operand))
-        written.insert(root);
-    }
+          return WalkResult::interrupt();
+        }
+        if (hasEffect<MemoryEffects::Write>(nested, operand))
+          written.insert(root);
+      }
+      return WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      return failure();
+    for (Value root : written)
+      writtenIn[root] = std::max(writtenIn.lookup(root), phase);
   }
   return success();
 }
 
 /// What of the row can be computed after how many reductions. Reads that none
 /// of the first phase needs may wait until they are used.
-RowDistributor::Phases RowDistributor::formPhases() {
-  llvm::MapVector<Operation *, unsigned> phaseOf;
+void RowDistributor::findPhases() {
   for (Operation &op : body->without_terminator()) {
     unsigned phase = 0;
-    for (Value operand : op.getOperands())
+    for (Value operand : getUsedValues(op))
       if (Operation *producer = operand.getDefiningOp();
           producer && phaseOf.contains(producer))
         phase = std::max(phase, phaseOf[producer] +
@@ -189,13 +229,18 @@ RowDistributor::Phases RowDistributor::formPhases() {
   if (!readsEarly)
     for (auto &[op, phase] : llvm::reverse(phaseOf)) {
       if (!isOnVectors(*op) || isa<vector::ReductionOp>(op) ||
-          hasEffect<MemoryEffects::Write>(op) || op->use_empty())
+          op->getNumRegions() || hasEffect<MemoryEffects::Write>(op) ||
+          op->use_empty())
         continue;
       unsigned first = std::numeric_limits<unsigned>::max();
       for (Operation *user : op->getUsers())
-        first = std::min(first, phaseOf.lookup(user));
+        first =
+            std::min(first, phaseOf.lookup(body->findAncestorOpInBlock(*user)));
       phase = std::max(phase, first);
     }
+}
+
+RowDistributor::Phases RowDistributor::formPhases() {
   Phases phases;
   for (auto [op, phase] : phaseOf) {
     phases.resize(std::max<size_t>(phases.size(), phase + 1));
@@ -206,7 +251,8 @@ RowDistributor::Phases RowDistributor::formPhases() {
 }
 
 /// Gives the launch its threads. Of several rows in a block each has its own
-/// threads; those of a row that is not there have nothing to do.
+/// threads; those of a row that is not there have nothing to do. The blocks of
+/// a cluster have one row.
 void RowDistributor::giveThreads() {
   OpBuilder b(launch);
   Location loc = launch.getLoc();
@@ -214,7 +260,18 @@ void RowDistributor::giveThreads() {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
   Value count = launch.getGridSizeX();
-  launch.getBlockSizeXMutable().assign(index(threads * rows));
+  launch.getBlockSizeXMutable().assign(index(blockThreads * rows));
+  if (cluster > 1) {
+    launch.getGridSizeXMutable().assign(
+        arith::MulIOp::create(b, loc, count, index(cluster)));
+    b.setInsertionPointToStart(body);
+    Value block = launch.getBlockIds().x;
+    auto row = arith::DivUIOp::create(b, loc, block, index(cluster));
+    block.replaceAllUsesExcept(row, row);
+    Value rank = gpu::ClusterBlockIdOp::create(b, loc, gpu::Dimension::x);
+    Value before = arith::MulIOp::create(b, loc, rank, index(blockThreads));
+    lane = arith::AddIOp::create(b, loc, before, launch.getThreadIds().x);
+  }
   if (rows == 1)
     return;
   launch.getGridSizeXMutable().assign(
@@ -272,14 +329,15 @@ void RowDistributor::wrapVectors(ArrayRef<Operation *> ops,
   SmallVector<Value> arguments;
   SmallVector<Type> argumentTypes, resultTypes;
   for (Operation *op : ops) {
-    for (Value operand : op->getOperands())
+    for (Value operand : getUsedValues(*op))
       if (parts.contains(operand) && arriving.insert(operand)) {
         arguments.push_back(parts[operand]);
         argumentTypes.push_back(operand.getType());
       }
     for (Value result : op->getResults())
-      if (llvm::any_of(result.getUsers(),
-                       [&](Operation *user) { return !here.contains(user); }))
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) {
+            return !here.contains(body->findAncestorOpInBlock(*user));
+          }))
         leaving.insert(result);
   }
   for (Value value : leaving) {
@@ -300,7 +358,7 @@ void RowDistributor::wrapVectors(ArrayRef<Operation *> ops,
     op->moveBefore(yield);
   for (auto [i, argument] : llvm::enumerate(together->getArguments()))
     Value(arriving[i]).replaceUsesWithIf(argument, [&](OpOperand &use) {
-      return here.contains(use.getOwner());
+      return here.contains(together->findAncestorOpInBlock(*use.getOwner()));
     });
   for (auto [i, result] : llvm::enumerate(warp.getResults())) {
     Value value = leaving[i];
@@ -308,7 +366,7 @@ void RowDistributor::wrapVectors(ArrayRef<Operation *> ops,
       parts[value] = result;
     else
       value.replaceUsesWithIf(result, [&](OpOperand &use) {
-        return use.getOwner()->getBlock() != together;
+        return !together->findAncestorOpInBlock(*use.getOwner());
       });
   }
 }

@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Utils/GPUUtils.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
@@ -61,8 +62,9 @@ namespace {
 /// them has to wait for: they share one barrier.
 class BlockReductions {
 public:
-  BlockReductions(gpu::LaunchOp launch, int64_t threads)
-      : launch(launch), b(launch.getContext()), threads(threads) {}
+  BlockReductions(gpu::LaunchOp launch, GPUScheduleAttr schedule)
+      : launch(launch), b(launch.getContext()),
+        threads(schedule.getThreadsPerRow()), cluster(schedule.getCluster()) {}
 
   LogicalResult run();
 
@@ -70,6 +72,8 @@ private:
   using Batch = SmallVector<gpu::AllReduceOp>;
   LogicalResult formBatches(SmallVector<Batch> &batches);
   void lower(Batch &batch);
+  void storeHere(ArrayRef<Value> sums, Value scratch);
+  void storeInCluster(ArrayRef<Value> sums, Value scratch);
   void exchange(Batch &batch, MutableArrayRef<Value> sums);
   Value shuffleWithin(gpu::AllReduceOp op);
   Value index(Location loc, int64_t value) {
@@ -78,7 +82,8 @@ private:
 
   gpu::LaunchOp launch;
   IRRewriter b;
-  int64_t threads;
+  int64_t threads; ///< of one block
+  int64_t cluster;
 };
 } // namespace
 
@@ -123,30 +128,75 @@ Value BlockReductions::shuffleWithin(gpu::AllReduceOp op) {
   return value;
 }
 
+/// The first lane of each warp stores its sums for the block.
+void BlockReductions::storeHere(ArrayRef<Value> sums, Value scratch) {
+  Location loc = launch.getLoc();
+  Value thread = launch.getThreadIds().x, warpSize = index(loc, kWarpSize);
+  Value warp = arith::DivUIOp::create(b, loc, thread, warpSize);
+  Value lane = arith::RemUIOp::create(b, loc, thread, warpSize);
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
+                                        index(loc, 0));
+  auto choice = scf::IfOp::create(b, loc, isFirst);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  for (auto [i, sum] : llvm::enumerate(sums))
+    memref::StoreOp::create(b, loc, sum, scratch,
+                            ValueRange{index(loc, i), warp});
+}
+
+/// Lane l of each warp stores its sums in block l of the cluster. The order is
+/// that of warps over all blocks.
+void BlockReductions::storeInCluster(ArrayRef<Value> sums, Value scratch) {
+  Location loc = launch.getLoc();
+  Value thread = launch.getThreadIds().x, warpSize = index(loc, kWarpSize);
+  Value rank = gpu::ClusterBlockIdOp::create(b, loc, gpu::Dimension::x);
+  Value all = arith::AddIOp::create(
+      b, loc, arith::MulIOp::create(b, loc, rank, index(loc, threads)), thread);
+  Value warp = arith::DivUIOp::create(b, loc, all, warpSize);
+  Value lane = arith::RemUIOp::create(b, loc, thread, warpSize);
+  Value isBlock = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, lane,
+                                        index(loc, cluster));
+  auto choice = scf::IfOp::create(b, loc, isBlock);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  auto shared = LLVM::LLVMPointerType::get(
+      b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+  auto remote = LLVM::LLVMPointerType::get(
+      b.getContext(),
+      static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster));
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, scratch);
+  Value block = arith::IndexCastUIOp::create(b, loc, b.getI32Type(), lane);
+  int64_t bytes = sums.front().getType().getIntOrFloatBitWidth() / 8;
+  int64_t warps = threads * cluster / kWarpSize;
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    Value number = arith::AddIOp::create(b, loc, warp, index(loc, i * warps));
+    Value address = arith::AddIOp::create(
+        b, loc, base, arith::MulIOp::create(b, loc, number, index(loc, bytes)));
+    address = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
+    Value here = LLVM::IntToPtrOp::create(b, loc, shared, ValueRange{address});
+    Value there = NVVM::MapaOp::create(b, loc, remote, here, block);
+    LLVM::StoreOp::create(b, loc, sum, there);
+  }
+}
+
 /// Every thread reads the sums of all warps and adds them by neighbours.
 void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
   Location loc = batch.front().getLoc();
-  int64_t warps = threads / kWarpSize, count = batch.size();
+  int64_t warps = threads * cluster / kWarpSize, count = batch.size();
   auto space =
       gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   Value scratch = launch.addWorkgroupAttribution(
       MemRefType::get({count, warps}, sums.front().getType(),
                       MemRefLayoutAttrInterface(), space),
       loc);
-  Value thread = launch.getThreadIds().x;
-  Value warpSize = index(loc, kWarpSize);
-  Value warp = arith::DivUIOp::create(b, loc, thread, warpSize);
-  Value lane = arith::RemUIOp::create(b, loc, thread, warpSize);
-  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, lane,
-                                        index(loc, 0));
-  scf::IfOp::create(b, loc, isFirst, [&](OpBuilder &nested, Location) {
-    for (auto [i, sum] : llvm::enumerate(sums)) {
-      Value row = arith::ConstantIndexOp::create(nested, loc, i);
-      memref::StoreOp::create(nested, loc, sum, scratch, ValueRange{row, warp});
-    }
-    scf::YieldOp::create(nested, loc);
-  });
-  gpu::BarrierOp::create(b, loc);
+  if (cluster == 1) {
+    storeHere(sums, scratch);
+    gpu::BarrierOp::create(b, loc);
+  } else {
+    storeInCluster(sums, scratch);
+    NVVM::ClusterArriveOp::create(b, loc, b.getUnitAttr());
+    NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
+  }
   for (auto [i, sum] : llvm::enumerate(sums)) {
     vector::CombiningKind kind = gpu::convertReductionKind(*batch[i].getOp());
     SmallVector<Value> parts;
@@ -166,7 +216,7 @@ void BlockReductions::lower(Batch &batch) {
   SmallVector<Value> sums;
   for (gpu::AllReduceOp op : batch)
     sums.push_back(shuffleWithin(op));
-  if (threads > kWarpSize)
+  if (threads * cluster > kWarpSize)
     exchange(batch, sums);
   for (auto [op, sum] : llvm::zip(batch, sums))
     b.replaceOp(op, sum);
@@ -176,6 +226,14 @@ LogicalResult BlockReductions::run() {
   SmallVector<Batch> batches;
   if (failed(formBatches(batches)))
     return failure();
+  if (cluster > 1 && !batches.empty()) {
+    // A block's memory is there when all of its cluster have started, which
+    // they find out while they read the row.
+    b.setInsertionPointToStart(&launch.getBody().front());
+    NVVM::ClusterArriveRelaxedOp::create(b, launch.getLoc(), b.getUnitAttr());
+    b.setInsertionPoint(batches.front().back());
+    NVVM::ClusterWaitOp::create(b, launch.getLoc(), b.getUnitAttr());
+  }
   for (Batch &batch : batches)
     lower(batch);
   return success();
@@ -201,7 +259,7 @@ struct NormLowerReductionsPass
     if (!schedule)
       return;
     for (auto launch : function.getOps<gpu::LaunchOp>())
-      if (failed(BlockReductions(launch, schedule.getThreadsPerRow()).run()))
+      if (failed(BlockReductions(launch, schedule).run()))
         return signalPassFailure();
   }
 };

@@ -341,10 +341,11 @@ struct NormVectorizePass
       masksTails = cpu.getTail() == Tail::Mask;
       if (failed(shapeForCPU(*emitter, tree, cpu)))
         return failure();
-    } else if (failed(shapeForGPU(*emitter, tree,
-                                  cast<GPUScheduleAttr>(schedule), length,
-                                  row))) {
-      return failure();
+    } else {
+      auto gpu = cast<GPUScheduleAttr>(schedule);
+      unrolled = gpu.getHold() == DeviceHold::Registers;
+      if (failed(shapeForGPU(*emitter, tree, gpu, length)))
+        return failure();
     }
     if (unrolled && !getConstantIntValue(length))
       return op->emitOpError("cannot hold a row of unknown size in registers: "
@@ -414,10 +415,10 @@ struct NormVectorizePass
   /// One piece is one access of each of the threads that share a row.
   static LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
                                    GPUScheduleAttr schedule,
-                                   OpFoldResult length, Value row) {
+                                   OpFoldResult length) {
     linalg::GenericOp op = emitter.getOp();
     PieceShape shape;
-    shape.lanes = schedule.getThreadsPerRow() * tree.getGroup();
+    shape.lanes = schedule.getThreads() * tree.getGroup();
     std::optional<int64_t> n = getConstantIntValue(length);
     // More threads than the tree has find no element.
     bool fits =
@@ -427,7 +428,8 @@ struct NormVectorizePass
       return op->emitOpError()
              << "cannot realize a tree of " << tree.getLanes()
              << " positions: schedule field 'threads_per_row' is "
-             << schedule.getThreadsPerRow();
+             << schedule.getThreadsPerRow() << ", 'cluster' "
+             << schedule.getCluster();
     if (!n || *n > tree.getLanes() * tree.getTerms())
       return op->emitOpError()
              << "needs more than " << tree.getTerms()

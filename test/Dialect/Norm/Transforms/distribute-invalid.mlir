@@ -81,7 +81,7 @@ func.func @f(%x: memref<1024xf32>) attributes {norm.kernel,
   gpu.launch blocks(%b0, %b1, %b2) in (%g0 = %c1, %g1 = %c1, %g2 = %c1)
              threads(%t0, %t1, %t2) in (%n0 = %c1, %n1 = %c1, %n2 = %c1) {
     %v = vector.transfer_read %x[%c0], %pad {in_bounds = [true]} : memref<1024xf32>, vector<512xf32>
-    // expected-error @+1 {{a row must be straight code on vectors}}
+    // expected-error @+1 {{a row must be loops and straight code on vectors}}
     %e = vector.extract %v[3] : f32 from vector<512xf32>
     gpu.terminator
   }

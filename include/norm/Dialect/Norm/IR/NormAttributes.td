@@ -67,6 +67,10 @@ def Norm_Intermediate : Norm_Enum<"Intermediate",
     "where what a later sweep needs of an earlier one comes from", [
       I32EnumAttrCase<"Recompute", 0, "recompute">,
       I32EnumAttrCase<"Stack", 1, "stack">]>;
+def Norm_DeviceHold : Norm_Enum<"DeviceHold",
+    "where a GPU keeps a row between two sweeps", [
+      I32EnumAttrCase<"Registers", 0, "registers">,
+      I32EnumAttrCase<"Global", 1, "global">]>;
 
 class Norm_DefaultEnum<EnumAttrInfo info, string value>
     : EnumParameter<info> {
@@ -154,9 +158,11 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
   let description = [{
     | field | meaning |
     |---|---|
-    | `threads_per_row` | threads that share a row |
+    | `threads_per_row` | threads of one block that share a row |
     | `rows_per_block` | rows of one thread block |
+    | `cluster` | blocks that share a row and add up its sums in each other's memory (sm_90 and later) |
     | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples |
+    | `hold` | `registers`: the row is unrolled and read once; `global`: each sweep reads it again |
     | `weight_early` | the weight is read before the statistic is known, into registers beside x |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
@@ -164,10 +170,16 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
   let parameters = (ins
     "int64_t":$threads_per_row,
     DefaultValuedParameter<"int64_t", "1">:$rows_per_block,
+    DefaultValuedParameter<"int64_t", "1">:$cluster,
     DefaultValuedParameter<"int64_t", "16">:$access_bytes,
+    Norm_DefaultEnum<Norm_DeviceHold, "DeviceHold::Registers">:$hold,
     DefaultValuedParameter<"bool", "true">:$weight_early);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Threads of all blocks that share a row.
+    int64_t getThreads() const { return getThreadsPerRow() * getCluster(); }
+  }];
 }
 
 #endif // NORM_DIALECT_NORM_IR_NORMATTRIBUTES_TD

@@ -172,7 +172,7 @@ def NormDistributePass : Norm_KernelPass<"norm-distribute"> {
   let summary = "Spread a row over the threads that share it";
   let description = [{
     GPU. Before: a `gpu.launch` whose blocks of one thread each compute a row,
-    as straight code on vectors (pieces). After: blocks of `threads_per_row`
+    as loops and straight code on vectors (pieces). After: blocks of `threads_per_row`
     threads, each with its part of every piece, so that neighbouring threads
     access neighbouring bytes. Loads and stores are aligned to `access_bytes`,
     which whoever launches the kernel has to ensure for pointers and row
@@ -209,10 +209,14 @@ def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
 
     A `gpu.all_reduce` over the threads of a row goes by neighbours as well:
     within a warp by shuffles (xor 1, 2, 4, 8, 16), then warps 2i and 2i + 1,
-    whose sums meet in workgroup memory. Reductions that do not need each
-    other's results share one barrier; each barrier has memory of its own.
+    whose sums meet in workgroup memory: in that of each block of a cluster,
+    where they are stored by way of distributed shared memory. Reductions that
+    do not need each other's results share one barrier; each barrier has memory
+    of its own.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];

@@ -1,0 +1,78 @@
+//===- GPUSchedules.cpp ---------------------------------------------------===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The default schedules for NVIDIA GPUs. Numbers without a measurement of their
+// own are those that the fastest kernels of others have, or what ptxas says of
+// ours.
+//
+//===----------------------------------------------------------------------===//
+
+#include "norm/Tuning/Passes.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace mlir::norm;
+
+/// Elements of a row that a thread holds in registers: with 64 of any type no
+/// kernel of 512 threads spills (ptxas, sm_80 to sm_120), with 128 all do.
+static constexpr int64_t kHeld = 64, kHeldF64 = 32;
+
+/// Elements up to which a thread has registers for the weight as well.
+static constexpr int64_t kHeldBesideWeight = 32;
+
+/// Of short rows a thread holds 32 elements: what counts is bytes in flight.
+static constexpr int64_t kShort = 256, kHeldShort = 32;
+
+/// Up to here a warp does a row, without a barrier.
+static constexpr int64_t kOneWarp = 3072, kWarp = 32;
+
+/// Threads of a block that hold 64 elements each in 128 registers.
+static constexpr int64_t kMostThreads = 512;
+
+/// More blocks per cluster are not portable.
+static constexpr int64_t kMostBlocks = 8;
+
+/// Rows that one block holds beside another on its SM: from twice this size on,
+/// 16K elements of 16 bits and 32K of 32, blocks share a row.
+static int64_t blockElements(FloatType type) {
+  return type.getIntOrFloatBitWidth() == 16 ? 16384 : 32768;
+}
+
+GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType, int64_t n,
+                                                  bool hasClusters) {
+  auto get = [&](int64_t threads, int64_t rows, int64_t cluster,
+                 DeviceHold hold) {
+    bool early = hold == DeviceHold::Registers &&
+                 n <= kHeldBesideWeight * threads * cluster;
+    return GPUScheduleAttr::get(xType.getContext(), threads, rows, cluster,
+                                /*access_bytes=*/16, hold, early);
+  };
+  TreeAttr tree = getGPUTree(xType, n);
+  int64_t virtualThreads = tree.getLanes() / tree.getGroup();
+  auto share = [&](int64_t held) {
+    int64_t threads = llvm::PowerOf2Ceil(llvm::divideCeil(n, held));
+    return std::min(threads, virtualThreads);
+  };
+  if (n <= kOneWarp) {
+    int64_t threads =
+        n <= kShort ? share(kHeldShort) : std::min(kWarp, virtualThreads);
+    threads = std::max<int64_t>(threads, 4);
+    return get(threads, 128 / threads, /*cluster=*/1, DeviceHold::Registers);
+  }
+  int64_t held = xType.isF64() ? kHeldF64 : kHeld;
+  int64_t threads = share(held);
+  int64_t cluster = 1;
+  if (hasClusters)
+    cluster = std::min<int64_t>(
+        llvm::PowerOf2Ceil(llvm::divideCeil(n, blockElements(xType))),
+        kMostBlocks);
+  if (threads <= kMostThreads * cluster && n <= held * threads)
+    return get(threads / cluster, /*rows=*/1, cluster, DeviceHold::Registers);
+  return get(std::min(virtualThreads, kMostThreads), /*rows=*/1,
+             /*cluster=*/1, DeviceHold::Global);
+}

@@ -1,0 +1,43 @@
+//===- RunDevice.h ----------------------------------------------*- C++ -*-===//
+//
+// Part of the normc project, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs a kernel on an NVIDIA GPU, or on the simulated one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NORM_TOOLS_NORMC_RUNDEVICE_H
+#define NORM_TOOLS_NORMC_RUNDEVICE_H
+
+#include "Flags.h"
+#include "norm/Codegen/Request.h"
+#include "norm/Runtime/normc_runtime.h"
+
+namespace normc {
+
+/// A GPU as --target names it: "sm_90", or "sim:sm_90" for the simulated one.
+struct DeviceTarget {
+  std::string architecture;
+  bool simulated = false;
+};
+
+/// Whether --target names a GPU.
+bool isDeviceTarget(llvm::StringRef name);
+
+/// Resolves a name of one GPU.
+llvm::Expected<DeviceTarget> resolveDeviceTarget(llvm::StringRef name);
+
+/// Compiles the kernel of `request` and runs it on `args`, whose operands are
+/// arrays in C order in the memory of the host. On the simulated GPU it prints
+/// what was counted, and fails where something was found. Returns an exit code;
+/// what is wrong has been said.
+int runOnDevice(const mlir::norm::KernelRequest &request,
+                const DeviceTarget &target, normc_args args);
+
+} // namespace normc
+
+#endif // NORM_TOOLS_NORMC_RUNDEVICE_H
