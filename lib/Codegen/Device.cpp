@@ -20,6 +20,7 @@
 #include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Verifier.h"
@@ -27,6 +28,8 @@
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "norm/Codegen/Artifacts.h"
+#include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Target/NVPTXTarget.h"
@@ -162,6 +165,71 @@ llvm::Expected<std::string> mlir::norm::emitPTX(llvm::Module &module,
     return llvm::createStringError("LLVM cannot emit PTX");
   pm.run(module);
   return std::string(bytes.begin(), bytes.end());
+}
+
+llvm::Expected<std::unique_ptr<DeviceKernel>>
+mlir::norm::compileForDevice(const KernelRequest &request,
+                             StringRef architecture, int64_t alignment,
+                             StringRef reproducer) {
+  DialectRegistry registry;
+  registerForCompilation(registry);
+  registerForDeviceCompilation(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
+  std::string reason;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      reason += ": " + diagnostic.str();
+  });
+  auto made = std::make_unique<DeviceKernel>();
+  made->name = getKernelName(request, architecture);
+  auto module = buildModule(&context, request, architecture, made->name,
+                            {Regime::Cached});
+  llvm::Expected<KernelChoice> choice = selectSchedule(*module, architecture);
+  if (!choice)
+    return llvm::createStringError(llvm::toString(choice.takeError()) + reason);
+  auto function = *module->getOps<func::FuncOp>().begin();
+  auto schedule =
+      function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
+  int64_t access = std::min(schedule.getAccessBytes(), alignment);
+  schedule = GPUScheduleAttr::get(
+      &context, schedule.getThreadsPerRow(), schedule.getRowsPerBlock(),
+      schedule.getCluster(), access, schedule.getHold(),
+      schedule.getWeightEarly());
+  function->setAttr(NormDialect::kScheduleAttr, schedule);
+  if (failed(lowerToNVVM(*module, architecture, reproducer)))
+    return llvm::createStringError("the kernel could not be lowered" + reason);
+  llvm::LLVMContext llvmContext;
+  auto code = translateDeviceToLLVMIR(*module, architecture, llvmContext);
+  if (!code)
+    return code.takeError();
+  llvm::Expected<std::string> ptx = emitPTX(**code, architecture);
+  if (!ptx)
+    return ptx.takeError();
+  made->ptx = std::move(*ptx);
+
+  made->image.data = made->ptx.data();
+  made->image.size = made->ptx.size();
+  architecture.drop_front(3).getAsInteger(10, made->image.arch);
+  made->image.kind = NORMC_CUDA_PTX;
+  normc_cuda_kernel &kernel = made->kernel;
+  kernel.struct_size = sizeof(kernel);
+  kernel.abi = NORMC_ABI;
+  kernel.name = made->name.c_str();
+  kernel.images = &made->image;
+  kernel.image_count = 1;
+  kernel.threads_per_row = schedule.getThreadsPerRow();
+  kernel.rows_per_block = schedule.getRowsPerBlock();
+  kernel.cluster = schedule.getCluster();
+  kernel.access_bytes = access;
+  kernel.rows_bytes = sizeof(normc_rows);
+  normc_kernel_info info = makeKernelInfo(request);
+  const normc_dtype *types[] = {
+      &info.x, &info.residual,     &info.weight,    &info.bias, &info.scale,
+      &info.y, &info.residual_out, &info.scale_out, &info.rstd, &info.mean};
+  for (auto [i, type] : llvm::enumerate(types))
+    kernel.element_bytes[i] = type->bits / 8;
+  return made;
 }
 
 llvm::Expected<std::string> mlir::norm::findPtxas() {

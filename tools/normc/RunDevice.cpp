@@ -12,17 +12,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "RunDevice.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Device.h"
-#include "norm/Runtime/normc_cuda.h"
 #include "norm/Runtime/normc_cuda_device.h"
 #include "norm/Simulator/normc_cuda_sim.h"
 #include "norm/Target/NVPTXTarget.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
 #include "llvm/Support/DynamicLibrary.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -48,83 +42,10 @@ Expected<DeviceTarget> normc::resolveDeviceTarget(StringRef name) {
   return target;
 }
 
-//===----------------------------------------------------------------------===//
-// Compiling
-//===----------------------------------------------------------------------===//
-
 /// Bytes that one access may have: rows of x in C order are so aligned.
-static int64_t getAccessBytes(const KernelRequest &request) {
+static int64_t getAlignment(const KernelRequest &request) {
   int64_t row = request.n * getElementBytes(request.x);
   return std::min<int64_t>(16, row & -row);
-}
-
-namespace {
-struct DeviceKernel {
-  std::string name, ptx;
-  normc_cuda_image image = {};
-  normc_cuda_kernel kernel = {};
-};
-} // namespace
-
-/// The PTX of a request, and how it is launched.
-static int compile(const KernelRequest &request, StringRef architecture,
-                   DeviceKernel &made) {
-  mlir::DialectRegistry registry;
-  registerForCompilation(registry);
-  registerForDeviceCompilation(registry);
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.printOpOnDiagnostic(false);
-  made.name = getKernelName(request, architecture);
-  auto module =
-      buildModule(&context, request, architecture, made.name, {Regime::Cached});
-  Expected<KernelChoice> choice = selectSchedule(*module, architecture);
-  if (!choice) {
-    consumeError(choice.takeError());
-    return kBadFlags; // a diagnostic says what there is no kernel for
-  }
-  auto function = *module->getOps<mlir::func::FuncOp>().begin();
-  auto schedule =
-      function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
-  int64_t access = std::min(schedule.getAccessBytes(), getAccessBytes(request));
-  schedule = GPUScheduleAttr::get(
-      &context, schedule.getThreadsPerRow(), schedule.getRowsPerBlock(),
-      schedule.getCluster(), access, schedule.getHold(),
-      schedule.getWeightEarly());
-  function->setAttr(NormDialect::kScheduleAttr, schedule);
-  if (failed(lowerToNVVM(*module, architecture,
-                         request.schedule.empty() ? kReproducer : "")))
-    return failToLower(request);
-  LLVMContext llvmContext;
-  auto code = translateDeviceToLLVMIR(*module, architecture, llvmContext);
-  if (!code)
-    return fail(kInternal, code.takeError());
-  Expected<std::string> ptx = emitPTX(**code, architecture);
-  if (!ptx)
-    return fail(kInternal, ptx.takeError());
-  made.ptx = std::move(*ptx);
-
-  made.image.data = made.ptx.data();
-  made.image.size = made.ptx.size();
-  StringRef(architecture).drop_front(3).getAsInteger(10, made.image.arch);
-  made.image.kind = NORMC_CUDA_PTX;
-  normc_cuda_kernel &kernel = made.kernel;
-  kernel.struct_size = sizeof(kernel);
-  kernel.abi = NORMC_ABI;
-  kernel.name = made.name.c_str();
-  kernel.images = &made.image;
-  kernel.image_count = 1;
-  kernel.threads_per_row = schedule.getThreadsPerRow();
-  kernel.rows_per_block = schedule.getRowsPerBlock();
-  kernel.cluster = schedule.getCluster();
-  kernel.access_bytes = access;
-  kernel.rows_bytes = sizeof(normc_rows);
-  normc_kernel_info info = makeKernelInfo(request);
-  const normc_dtype *types[] = {
-      &info.x, &info.residual,     &info.weight,    &info.bias, &info.scale,
-      &info.y, &info.residual_out, &info.scale_out, &info.rstd, &info.mean};
-  for (auto [i, type] : enumerate(types))
-    kernel.element_bytes[i] = type->bits / 8;
-  return kDone;
 }
 
 //===----------------------------------------------------------------------===//
@@ -279,9 +200,12 @@ static int reportSimulation(sys::DynamicLibrary &simulator) {
 
 int normc::runOnDevice(const KernelRequest &request, const DeviceTarget &target,
                        normc_args args) {
-  DeviceKernel kernel;
-  if (int code = compile(request, target.architecture, kernel))
-    return code;
+  Expected<std::unique_ptr<DeviceKernel>> kernel =
+      compileForDevice(request, target.architecture, getAlignment(request),
+                       request.schedule.empty() ? kReproducer : "");
+  if (!kernel)
+    return fail(request.schedule.empty() ? kInternal : kBadFlags,
+                kernel.takeError());
   sys::DynamicLibrary simulator;
   if (target.simulated) {
     std::string path = getSimulator(), error;
@@ -291,7 +215,7 @@ int normc::runOnDevice(const KernelRequest &request, const DeviceTarget &target,
     setenv("NORMC_CUDA_DRIVER", path.c_str(), /*replace=*/1);
     setenv("NORMC_SIM_ARCH", target.architecture.c_str(), /*replace=*/1);
   }
-  DeviceCall call(kernel);
+  DeviceCall call(**kernel);
   bool done = true;
   for (const normc_tensor *input :
        {&args.x, &args.residual, &args.weight, &args.bias})

@@ -15,6 +15,8 @@
 #define NORM_CODEGEN_DEVICE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "norm/Codegen/Request.h"
+#include "norm/Runtime/normc_cuda.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <memory>
@@ -49,6 +51,21 @@ translateDeviceToLLVMIR(ModuleOp module, llvm::StringRef architecture,
 /// PTX of an optimized module.
 llvm::Expected<std::string> emitPTX(llvm::Module &module,
                                     llvm::StringRef architecture);
+
+/// A kernel as PTX, described for the runtime. `kernel` points into the others.
+struct DeviceKernel {
+  std::string name, ptx;
+  normc_cuda_image image = {};
+  normc_cuda_kernel kernel = {};
+};
+
+/// Compiles a request for one architecture. Accesses are as wide as its
+/// schedule says, but no wider than `alignment`, to which all rows of x are
+/// aligned, in bytes; the bits are the same. Fails with what a diagnostic said;
+/// see lowerToNVVM for `reproducer`.
+llvm::Expected<std::unique_ptr<DeviceKernel>>
+compileForDevice(const KernelRequest &request, llvm::StringRef architecture,
+                 int64_t alignment, llvm::StringRef reproducer = {});
 
 /// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: on the
 /// path, in $CUDA_HOME, $CUDA_PATH or /usr/local/cuda, or in the Python
