@@ -265,9 +265,7 @@ static llvm::json::Value extent(int64_t value) {
   return value;
 }
 
-std::string mlir::norm::makeManifest(const FileKernel &kernel,
-                                     const CPUTarget &target,
-                                     const KernelChoice &choice) {
+static llvm::json::Object describeKernel(const FileKernel &kernel) {
   llvm::json::Array operands;
   for (unsigned index : kernel.fields) {
     const RowOperand &operand = kernel.layout.operands[index];
@@ -282,13 +280,20 @@ std::string mlir::norm::makeManifest(const FileKernel &kernel,
       entry["in_place"] = llvm::json::Array(kernel.inPlace[index]);
     operands.push_back(std::move(entry));
   }
-  return printManifest(llvm::json::Object{{"symbol", kernel.symbol},
-                                          {"function", kernel.function},
-                                          {"n", extent(kernel.n)},
-                                          {"struct", getStructName(kernel)},
-                                          {"struct_bytes", kernel.bytes},
-                                          {"operands", std::move(operands)}},
-                       describeTarget(target), choice);
+  return llvm::json::Object{{"symbol", kernel.symbol},
+                            {"function", kernel.function},
+                            {"n", extent(kernel.n)},
+                            {"struct", getStructName(kernel)},
+                            {"struct_bytes", kernel.bytes},
+                            {"n_offset", kernel.layout.n},
+                            {"inner_offset", kernel.layout.inner},
+                            {"operands", std::move(operands)}};
+}
+
+std::string mlir::norm::makeManifest(const FileKernel &kernel,
+                                     const CPUTarget &target,
+                                     const KernelChoice &choice) {
+  return printManifest(describeKernel(kernel), describeTarget(target), choice);
 }
 
 /// What a request asks of the kernel `name`.
@@ -339,25 +344,43 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
   return printManifest(std::move(kernel), describeTarget(target), choice);
 }
 
-std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
-                                           StringRef architecture,
-                                           StringRef name,
-                                           const KernelChoice &choice,
-                                           StringRef ptxas) {
+/// The manifest of a kernel that takes `structName` by value.
+static std::string printDeviceManifest(llvm::json::Object kernel,
+                                       const Twine &structName,
+                                       StringRef architecture,
+                                       const KernelChoice &choice,
+                                       StringRef ptxas) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<NormDialect>();
   auto schedule =
       cast<GPUScheduleAttr>(parseAttribute(choice.schedule, &context));
-  llvm::json::Object kernel = describeKernel(request, name);
-  kernel["parameters"] =
-      llvm::json::Array{"struct normc_rows", "int64_t begin", "int64_t end"};
+  kernel["parameters"] = llvm::json::Array{("struct " + structName).str(),
+                                           "int64_t begin", "int64_t end"};
   kernel["threads_per_row"] = schedule.getThreadsPerRow();
   kernel["rows_per_block"] = schedule.getRowsPerBlock();
   kernel["cluster"] = schedule.getCluster();
   kernel["access_bytes"] = schedule.getAccessBytes();
+  kernel["hold"] = stringifyDeviceHold(schedule.getHold());
   llvm::json::Object target{{"name", architecture},
                             {"triple", "nvptx64-nvidia-cuda"}};
   if (!ptxas.empty())
     target["ptxas"] = ptxas;
   return printManifest(std::move(kernel), std::move(target), choice);
+}
+
+std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
+                                           StringRef architecture,
+                                           StringRef name,
+                                           const KernelChoice &choice,
+                                           StringRef ptxas) {
+  return printDeviceManifest(describeKernel(request, name), "normc_rows",
+                             architecture, choice, ptxas);
+}
+
+std::string mlir::norm::makeDeviceManifest(const FileKernel &kernel,
+                                           StringRef architecture,
+                                           const KernelChoice &choice,
+                                           StringRef ptxas) {
+  return printDeviceManifest(describeKernel(kernel), getStructName(kernel),
+                             architecture, choice, ptxas);
 }

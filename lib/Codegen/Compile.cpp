@@ -31,6 +31,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/InitAll.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -68,14 +69,18 @@ void mlir::norm::registerForCompilation(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-LogicalResult mlir::norm::lowerToStage(ModuleOp module, const CPUTarget &target,
+LogicalResult mlir::norm::lowerToStage(ModuleOp module, StringRef target,
                                        StringRef stage) {
   PassManager pm(module.getContext());
-  NormCPUPipelineOptions options;
-  options.target = target.name;
-  options.stopAfter = stage.str();
-  buildNormCPUPipeline(pm, options);
-  return pm.run(module);
+  auto run = [&](auto options, auto build) {
+    options.target = target.str();
+    options.stopAfter = stage.str();
+    build(pm, options);
+    return pm.run(module);
+  };
+  if (isNVPTXTargetName(target))
+    return run(NormNVVMPipelineOptions(), buildNormNVVMPipeline);
+  return run(NormCPUPipelineOptions(), buildNormCPUPipeline);
 }
 
 LogicalResult mlir::norm::lowerToLLVMDialect(ModuleOp module,

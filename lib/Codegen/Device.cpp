@@ -67,17 +67,6 @@ void mlir::norm::registerForDeviceCompilation(DialectRegistry &registry) {
   registerNVVMDialectTranslation(registry);
 }
 
-LogicalResult mlir::norm::lowerDeviceToStage(ModuleOp module,
-                                             StringRef architecture,
-                                             StringRef stage) {
-  PassManager pm(module.getContext());
-  NormNVVMPipelineOptions options;
-  options.target = architecture.str();
-  options.stopAfter = stage.str();
-  buildNormNVVMPipeline(pm, options);
-  return pm.run(module);
-}
-
 LogicalResult mlir::norm::lowerToNVVM(ModuleOp module, StringRef architecture,
                                       StringRef reproducer) {
   PassManager pm(module.getContext());

@@ -18,7 +18,6 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
-#include "norm/Runtime/normc_rows.h"
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMEMITDEVICEENTRYPASS
@@ -45,11 +44,11 @@ public:
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
                                             {pointer, i64, i64});
     auto entry = LLVM::LLVMFuncOp::create(b, loc, name, type);
-    auto bytes = LLVM::LLVMArrayType::get(i64, sizeof(normc_rows) / 8);
+    auto bytes = LLVM::LLVMArrayType::get(i64, layout.bytes / 8);
     entry.setArgAttr(0, LLVM::LLVMDialect::getByValAttrName(),
                      TypeAttr::get(bytes));
     entry.setArgAttr(0, LLVM::LLVMDialect::getAlignAttrName(),
-                     b.getI64IntegerAttr(alignof(normc_rows)));
+                     b.getI64IntegerAttr(8));
     // The parameters stay where they are: without it each thread copies them.
     entry.setArgAttr(0, NVVM::NVVMDialect::getGridConstantAttrName(),
                      b.getUnitAttr());

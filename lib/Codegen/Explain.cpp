@@ -81,7 +81,7 @@ Lowered Explainer::lower(const KernelRequest &what, Regime regime) {
   std::string name = getKernelName(request, target.level);
   auto lowerTo = [&](StringRef stage) -> OwningOpRef<ModuleOp> {
     auto module = buildModule(&context, what, target, name, {regime});
-    if (failed(lowerToStage(*module, target, stage)))
+    if (failed(lowerToStage(*module, target.name, stage)))
       return {};
     return module;
   };

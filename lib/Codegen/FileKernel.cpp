@@ -377,7 +377,7 @@ static Value findRows(Value value, bool throughResults) {
 
 /// An output may be the memory of an input where no sweep after the one that
 /// writes it reads the input.
-static LogicalResult findInPlace(ModuleOp module, const CPUTarget &target,
+static LogicalResult findInPlace(ModuleOp module, StringRef target,
                                  FileKernel &kernel) {
   OwningOpRef<ModuleOp> copy = module.clone();
   if (failed(lowerToStage(*copy, target, "form-sweeps")))
@@ -417,8 +417,8 @@ static LogicalResult findInPlace(ModuleOp module, const CPUTarget &target,
 
 FailureOr<FileKernel>
 mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
-                              const CPUTarget &target, StringRef name,
-                              StringRef prefix) {
+                              StringRef target, StringRef levelName,
+                              StringRef name, StringRef prefix) {
   FailureOr<func::FuncOp> found = findFunction(module, name);
   if (failed(found))
     return failure();
@@ -428,7 +428,7 @@ mlir::norm::prepareFileKernel(ModuleOp module, const AsmParserState &source,
            << function.getBody().getBlocks().size();
   FileKernel kernel;
   kernel.function = function.getName().str();
-  std::string level = getLevelName(target.level).str();
+  std::string level = levelName.str();
   llvm::replace(level, '-', '_');
   kernel.symbol = (prefix + "_" + kernel.function + "_" + level).str();
   FieldNames names(source, function);

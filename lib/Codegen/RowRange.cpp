@@ -60,7 +60,7 @@ static constexpr std::pair<OperandKind, llvm::StringLiteral> kinds[] = {
 
 RowLayout mlir::norm::layoutInNormcRows(ArrayRef<RowOperand> operands) {
   RowLayout layout{SmallVector<RowOperand>(operands), offsetof(normc_rows, n),
-                   offsetof(normc_rows, inner)};
+                   offsetof(normc_rows, inner), sizeof(normc_rows)};
   for (RowOperand &operand : layout.operands) {
     const Field *field = findField(operand.name);
     assert(field && "normc_rows has the operands of a request");
@@ -103,6 +103,8 @@ FailureOr<RowLayout>
 mlir::norm::readLayout(ArrayAttr operands,
                        llvm::function_ref<InFlightDiagnostic()> emitError) {
   RowLayout layout = layoutInNormcRows({});
+  // A struct of its own ends with the last of its fields.
+  int64_t end = 0;
   for (Attribute each : operands) {
     auto entry = dyn_cast<DictionaryAttr>(each);
     auto get = [&](StringRef name) {
@@ -119,6 +121,7 @@ mlir::norm::readLayout(ArrayAttr operands,
       if (!offset || (name != "n" && name != "inner"))
         return refuse("an extent is n or inner, with an offset");
       (name == "n" ? layout.n : layout.inner) = offset.getInt();
+      end = std::max<int64_t>(end, offset.getInt() + 8);
       continue;
     }
     RowOperand operand;
@@ -136,6 +139,8 @@ mlir::norm::readLayout(ArrayAttr operands,
       operand.offset = offset.getInt();
       if (auto stride = entry.getAs<IntegerAttr>("stride"))
         operand.stride = stride.getInt();
+      end = std::max(
+          {end, operand.offset + 8, operand.stride ? operand.stride + 16 : 0});
     } else {
       const Field *field = findField(operand.name);
       if (!field)
@@ -151,5 +156,7 @@ mlir::norm::readLayout(ArrayAttr operands,
       return refuse("rows and row have strides, other kinds have none");
     layout.operands.push_back(std::move(operand));
   }
+  if (end)
+    layout.bytes = llvm::alignTo(end, 8);
   return layout;
 }

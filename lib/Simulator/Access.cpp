@@ -251,16 +251,14 @@ void normc::simulator::touchShared(Warp &warp, const Instruction &instruction,
     orderShared(warp, instruction, lane, block, offset, touch);
 }
 
-void normc::simulator::touchSharedAsync(Warp &warp,
-                                        const Instruction &instruction,
-                                        unsigned lane, Block &block,
-                                        uint32_t offset, uint32_t bytes,
-                                        unsigned author, bool write) {
+void normc::simulator::touchSharedAsync(
+    Warp &warp, const Instruction &instruction, unsigned lane, Block &block,
+    uint32_t offset, uint32_t bytes, unsigned author, Time time, bool write) {
   SharedAccess access;
   access.known = &warp.known[lane];
   access.thread = warp.threadInCluster(lane);
   access.author = author;
-  access.time = warp.time;
+  access.time = time;
   access.line = instruction.line;
   access.read = !write;
   access.write = access.pending = write;
@@ -356,7 +354,7 @@ static bool accessOneAllocation(Machine &machine,
 
 uint32_t normc::simulator::access(Warp &warp, const Instruction &instruction,
                                   uint32_t lanes, uint32_t row, Touch touch,
-                                  char *(&host)[warpSize]) {
+                                  char *(&host)[warpSize], unsigned first) {
   Machine &machine = machineOf(warp);
   const uint32_t bytes = uint32_t(instruction.bytes) * instruction.count;
   uint64_t addresses[warpSize];
@@ -369,7 +367,7 @@ uint32_t normc::simulator::access(Warp &warp, const Instruction &instruction,
     return lanes;
   }
   uint32_t placed = 0, global = 0, local = 0;
-  forLanes(lanes, [&](unsigned lane) {
+  forLanesFrom(first, lanes, [&](unsigned lane) {
     checkAlignment(warp, instruction, lane, addresses[lane], bytes);
     Place place = findPlace(warp, instruction, lane, instruction.space,
                             addresses[lane], bytes);

@@ -52,20 +52,23 @@ bool checkAlignment(Warp &warp, const Instruction &instruction, unsigned lane,
 void touchShared(Warp &warp, const Instruction &instruction, unsigned lane,
                  Block &block, uint32_t offset, uint32_t bytes, Touch touch);
 
-/// As touchShared, of an asynchronous copy that a lane starts. It writes as
-/// `author`; the bytes stay in flight until Shadow::arrive.
+/// As touchShared, of an asynchronous copy that a lane starts. It reads as
+/// `author` at `time`, or writes: then the bytes are in flight until
+/// Shadow::arrive.
 void touchSharedAsync(Warp &warp, const Instruction &instruction, unsigned lane,
                       Block &block, uint32_t offset, uint32_t bytes,
-                      unsigned author, bool write);
+                      unsigned author, Time time, bool write);
 
 /// Counts one warp instruction on global memory.
 void countGlobal(Machine &machine, const uint64_t (&addresses)[warpSize],
                  uint32_t lanes, uint32_t bytes, Touch touch);
 
 /// Resolves, checks and counts the access of all lanes to the `bytes * count`
-/// bytes at their addresses in `row`. Returns the lanes that have a place.
+/// bytes at their addresses in `row`; lanes take their turns from `first` on.
+/// Returns the lanes that have a place.
 uint32_t access(Warp &warp, const Instruction &instruction, uint32_t lanes,
-                uint32_t row, Touch touch, char *(&host)[warpSize]);
+                uint32_t row, Touch touch, char *(&host)[warpSize],
+                unsigned first = 0);
 
 /// membar and fence.
 void executeFence(Warp &warp, const Instruction &instruction, uint32_t lanes);

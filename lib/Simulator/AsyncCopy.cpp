@@ -110,7 +110,7 @@ static void executeCopy(Warp &warp, const Instruction &instruction,
     }
     copy.offset = place.offset;
     touchSharedAsync(warp, instruction, lane, *warp.block, copy.offset, bytes,
-                     warp.threadInCluster(lane), true);
+                     warp.threadInCluster(lane), warp.time, true);
     warp.copies.push_back(copy);
   });
   countGlobal(machine, addresses, whole, bytes, Touch::Load);

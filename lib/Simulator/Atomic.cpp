@@ -108,21 +108,16 @@ uint64_t combine(Operation operation, Type type, uint64_t old, uint64_t b,
 template <typename T>
 void atomic(Warp &warp, const Instruction &instruction, uint32_t lanes) {
   const bool returns = instruction.operand[1] != noOperand;
+  Random &random = warp.block->cluster->machine->random;
+  unsigned first = static_cast<unsigned>(random.below(warpSize));
   char *host[warpSize];
   uint32_t placed = access(warp, instruction, lanes, instruction.operand[0],
-                           returns ? Touch::Both : Touch::Store, host);
+                           returns ? Touch::Both : Touch::Store, host, first);
   const T *b = warp.in<T>(instruction.operand[2]);
   const T *c = warp.in<T>(instruction.operand[3]);
   T *d = returns ? warp.out<T>(instruction.operand[1]) : nullptr;
-  Random &random = warp.block->cluster->machine->random;
-  unsigned first = static_cast<unsigned>(random.below(warpSize));
-  for (unsigned i = 0; i < warpSize; ++i) {
-    unsigned lane = (first + i) % warpSize;
-    if (!(placed >> lane & 1)) {
-      if (returns && lanes >> lane & 1)
-        d[lane] = 0;
-      continue;
-    }
+  // In the order in which they were checked: an acquire sees what is before it.
+  forLanesFrom(first, placed, [&](unsigned lane) {
     T old, next;
     std::memcpy(&old, host[lane], sizeof(T));
     next = static_cast<T>(combine(static_cast<Operation>(instruction.mode),
@@ -131,7 +126,9 @@ void atomic(Warp &warp, const Instruction &instruction, uint32_t lanes) {
     std::memcpy(host[lane], &next, sizeof(T));
     if (returns)
       d[lane] = old;
-  }
+  });
+  if (returns)
+    forLanes(lanes & ~placed, [&](unsigned lane) { d[lane] = 0; });
 }
 
 /// Which types an operation has.

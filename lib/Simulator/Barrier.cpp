@@ -99,6 +99,8 @@ void Block::threadsExited() {
 bool normc::simulator::resolveBarriers(Block &block) {
   for (unsigned id = 0; id < block.barriers.size(); ++id) {
     NamedBarrier &barrier = block.barriers[id];
+    if (!barrier.count)
+      continue;
     for (Warp &warp : block.warps) {
       uint32_t waiting = barrier.waiting[warp.index];
       if (!waiting)

@@ -52,7 +52,7 @@ static bool findDestination(Warp &warp, const Instruction &instruction,
     const Mbarrier *mbarrier =
         &copy.barrierBlock->mbarriers.find(copy.barrierOffset)->second;
     touchSharedAsync(warp, instruction, lane, *place.block, place.offset,
-                     copy.bytes, mbarrier->agent, true);
+                     copy.bytes, mbarrier->agent, 0, true);
   }
   return true;
 }
@@ -65,16 +65,17 @@ static bool findSource(Warp &warp, const Instruction &instruction,
   if (!place.host || !place.block)
     return place.host != nullptr;
   unsigned reader = warp.threadInCluster(lane);
+  Time time = warp.time;
   if (copy.inGroup) {
     // Its reads are ordered before who waits for the group, not before the
     // thread's own next steps.
     if (!warp.bulkAgent[lane])
       warp.bulkAgent[lane] = warp.block->cluster->agents++;
     reader = warp.bulkAgent[lane];
-    copy.time = ++warp.bulkTime[lane];
+    time = copy.time = ++warp.bulkTime[lane];
   }
   touchSharedAsync(warp, instruction, lane, *place.block, place.offset,
-                   copy.bytes, reader, false);
+                   copy.bytes, reader, time, false);
   return true;
 }
 

@@ -111,38 +111,33 @@ Family normc::simulator::findFamily(std::string_view name) {
   return it == families.end() ? nullptr : it->second;
 }
 
-/// Modifiers of encodeNothing's instructions; they have no effect here.
-static constexpr std::initializer_list<std::string_view> hints = {
-    "u32",
-    "global",
-    "local",
-    "L1",
-    "L2",
-    "L2::evict_last",
-    "L2::evict_normal",
-    "launch_dependents",
-    "wait",
-    "inc",
-    "dec",
-    "sync",
-    "aligned",
-    "fractional",
-    "range",
-    "L2::evict_first",
-    "L2::evict_unchanged",
-    "L1::no_allocate",
-    "b64",
-    "const",
-    "param",
-    "tensormap",
-    "mask",
-    "L2::128B"};
-
 /// What changes neither values nor who waits for whom: caches, clocks, other
 /// grids (which never overlap here).
 void normc::simulator::encodeNothing(Encoder &encoder) {
-  encoder.ignore(hints);
-  encoder.ignore({"L2::evict_unchanged"});
+  encoder.ignore({"u32",
+                  "b64",
+                  "global",
+                  "local",
+                  "const",
+                  "param",
+                  "L1",
+                  "L2",
+                  "L1::no_allocate",
+                  "L2::evict_first",
+                  "L2::evict_last",
+                  "L2::evict_normal",
+                  "L2::evict_unchanged",
+                  "L2::128B",
+                  "fractional",
+                  "range",
+                  "launch_dependents",
+                  "wait",
+                  "inc",
+                  "dec",
+                  "sync",
+                  "aligned",
+                  "mask",
+                  "tensormap"});
   if (encoder.is("createpolicy")) {
     encoder.instruction.operand[0] = encoder.destination(0, 8);
     return encoder.emit(

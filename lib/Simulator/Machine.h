@@ -97,6 +97,8 @@ struct Warp {
   uint32_t fenced = 0;
   Clock seen[warpSize];
 
+  uint32_t triedWait = 0; ///< whose mbarrier wait has failed once
+
   std::vector<AsyncCopy> copies;
   unsigned openGroup[warpSize] = {};
   unsigned openBulkGroup[warpSize] = {};
@@ -151,6 +153,14 @@ template <typename F> inline void forLanes(uint32_t lanes, F f) {
   }
   for (; lanes; lanes &= lanes - 1)
     f(static_cast<unsigned>(__builtin_ctz(lanes)));
+}
+
+/// The same, beginning with lane `first`.
+template <typename F>
+inline void forLanesFrom(unsigned first, uint32_t lanes, F f) {
+  uint32_t before = (1u << first) - 1;
+  forLanes(lanes & ~before, f);
+  forLanes(lanes & before, f);
 }
 
 inline unsigned countLanes(uint32_t lanes) {

@@ -57,6 +57,7 @@ static bool hasEnded(const Warp &warp, unsigned lane,
 static void pass(Warp &warp, unsigned lane, const Instruction &instruction,
                  const Mbarrier &mbarrier) {
   uint32_t bit = 1u << lane;
+  warp.triedWait &= ~bit;
   warp.setMask(instruction.operand[ResultOperand], bit, allLanes);
   if (!(instruction.target & Relaxed))
     warp.acquire(bit, mbarrier.completed);
@@ -145,10 +146,14 @@ static void arrive(Warp &warp, const Instruction &instruction, unsigned lane,
 
 static void wait(Warp &warp, const Instruction &instruction, unsigned lane,
                  Mbarrier &mbarrier) {
-  if (hasEnded(warp, lane, instruction, mbarrier))
+  // The first try fails, as it may, so that who does not try again is found.
+  uint32_t bit = 1u << lane;
+  bool isFirst = !(warp.triedWait & bit);
+  warp.triedWait |= bit;
+  if (!isFirst && hasEnded(warp, lane, instruction, mbarrier))
     return pass(warp, lane, instruction, mbarrier);
-  if (static_cast<Action>(instruction.mode) == Action::TestWait)
-    return warp.setMask(instruction.operand[ResultOperand], 1u << lane, 0);
+  if (isFirst || static_cast<Action>(instruction.mode) == Action::TestWait)
+    return warp.setMask(instruction.operand[ResultOperand], bit, 0);
   mbarrier.waiters.emplace_back(&warp, lane);
   warp.suspend(1u << lane, Wait::Mbarrier);
 }

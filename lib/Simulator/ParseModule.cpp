@@ -240,9 +240,9 @@ void Parser::parseFunction(bool isEntry) {
 //===----------------------------------------------------------------------===//
 
 void Parser::parseTarget() {
+  if (token.text.substr(0, 3) != "sm_")
+    return fail("unknown target '" + std::string(token.text) + "'");
   std::string target = expectWord();
-  if (target.compare(0, 3, "sm_") != 0)
-    return fail("unknown target '" + target + "'");
   for (size_t i = 3; i < target.size() && i < 8; ++i)
     if (target[i] >= '0' && target[i] <= '9')
       module->architecture = module->architecture * 10 + (target[i] - '0');

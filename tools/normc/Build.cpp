@@ -135,9 +135,8 @@ private:
   bool toFile = false;
   CPUTarget target;
   KernelRequest request;
-  SourceMgr sources;
   std::unique_ptr<mlir::MLIRContext> context;
-  std::unique_ptr<mlir::SourceMgrDiagnosticHandler> handler;
+  SourceFile file;
   Source source;
   StringMap<std::string> contents;
 };
@@ -192,7 +191,7 @@ int Builder::makeFromWords() {
   return kDone;
 }
 
-int Builder::makeFromFile() {
+int normc::readSource(mlir::MLIRContext &context, SourceFile &file) {
   // What a kernel computes is in the file.
   for (auto &[name, option] : buildCommand().OptionsMap)
     if (option->getNumOccurrences() && !option->isPositional() &&
@@ -208,30 +207,36 @@ int Builder::makeFromFile() {
   if (!buffer)
     return fail(kBadInput, "cannot read '" + getOperation() +
                                "': " + buffer.getError().message());
-  sources.AddNewSourceBuffer(std::move(*buffer), SMLoc());
-  handler = std::make_unique<mlir::SourceMgrDiagnosticHandler>(
-      sources, context.get(), errs());
+  file.sources.AddNewSourceBuffer(std::move(*buffer), SMLoc());
+  file.handler = std::make_unique<mlir::SourceMgrDiagnosticHandler>(
+      file.sources, &context, errs());
   // What stays outside of the kernel is an error here: say why.
   mlir::remark::RemarkCategories categories;
   categories.missed = "norm";
   if (failed(mlir::remark::enableOptimizationRemarks(
-          *context, nullptr,
+          context, nullptr,
           std::make_unique<mlir::remark::RemarkEmittingPolicyAll>(), categories,
           /*printAsEmitRemarks=*/true)))
     return fail(kInternal, "remarks cannot be printed");
 
   mlir::Block block;
-  mlir::AsmParserState state;
-  if (failed(mlir::parseAsmSourceFile(sources, &block, context.get(), &state)))
+  if (failed(mlir::parseAsmSourceFile(file.sources, &block, &context,
+                                      &file.state)))
     return kBadInput;
-  source.module =
+  file.module =
       mlir::detail::constructContainerOpForParserIfNecessary<mlir::ModuleOp>(
-          &block, context.get(),
-          mlir::FileLineColLoc::get(context.get(), getOperation(), 0, 0));
-  if (!source.module)
-    return kBadInput;
+          &block, &context,
+          mlir::FileLineColLoc::get(&context, getOperation(), 0, 0));
+  return file.module ? kDone : kBadInput;
+}
+
+int Builder::makeFromFile() {
+  if (int code = readSource(*context, file))
+    return code;
+  source.module = std::move(file.module);
   mlir::FailureOr<FileKernel> kernel =
-      prepareFileKernel(*source.module, state, target, function, prefix);
+      prepareFileKernel(*source.module, file.state, target.name,
+                        getLevelName(target.level), function, prefix);
   if (failed(kernel))
     return kBadInput;
   source.name = kernel->symbol;
@@ -256,7 +261,7 @@ int Builder::printCommands(ArrayRef<const char *> arguments) {
 /// The module after a stage, as contents of a kind.
 int Builder::lower(StringRef kind, StringRef stage) {
   mlir::OwningOpRef<mlir::ModuleOp> copy = source.module->clone();
-  if (failed(lowerToStage(*copy, target, stage)))
+  if (failed(lowerToStage(*copy, target.name, stage)))
     return failedToLower();
   raw_string_ostream(contents[kind]) << *copy << '\n';
   return kDone;

@@ -13,7 +13,13 @@
 #ifndef NORM_TOOLS_NORMC_BUILD_H
 #define NORM_TOOLS_NORMC_BUILD_H
 
+#include "mlir/AsmParser/AsmParserState.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/SourceMgr.h"
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,6 +31,18 @@ struct BuildFlags {
   std::string output, prefix, stopAfter, function;
   bool dryRun;
 };
+
+/// A module of --op's file, and what it was read with.
+struct SourceFile {
+  llvm::SourceMgr sources;
+  std::unique_ptr<mlir::SourceMgrDiagnosticHandler> handler;
+  mlir::AsmParserState state;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+/// Reads the file that the operation's place names. Returns an exit code; what
+/// is wrong, also with flags that a file does not take, has been said.
+int readSource(mlir::MLIRContext &context, SourceFile &file);
 
 /// The command line again, quoted, without what only one run needs and, for
 /// several targets, without --target.

@@ -18,6 +18,7 @@
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Device.h"
+#include "norm/Codegen/FileKernel.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Support/Suggest.h"
 #include "norm/Target/NVPTXTarget.h"
@@ -66,6 +67,8 @@ private:
   int makeFatbin();
   int write();
 
+  /// What is wrong has been said by a diagnostic.
+  int failedToLower() { return isFile() ? kBadInput : failToLower(request); }
   bool wants(StringRef kind) const { return is_contained(kinds, kind); }
   bool wantsBinary() const { return wants("cubin") || wants("fatbin"); }
   void put(StringRef name, StringRef kind, std::string bytes) {
@@ -84,7 +87,7 @@ private:
   SmallVector<std::string> kinds;
   KernelRequest request;
   bool toFile = false;
-  std::string ptxas, ptxasVersion, missing;
+  std::string ptxas, ptxasVersion, missing, fatbinName;
   std::vector<std::pair<std::string, std::string>> files; ///< name, bytes
   std::vector<DeviceImage> images;
 };
@@ -124,8 +127,7 @@ int DeviceBuilder::readFlags() {
     return fail(kBadFlags, "-o - takes one --emit for one target, got " +
                                Twine(count) + " files");
   if (isFile())
-    return fail(kBadFlags, "files are built for CPUs so far; a GPU's kernel is "
-                           "made from words: rmsnorm or layernorm");
+    return kDone;
   if (!flags.function.empty())
     return fail(kBadFlags, "--function is for a kernel from a file");
   Expected<KernelRequest> given = getRequest();
@@ -160,17 +162,17 @@ int DeviceBuilder::findTools() {
 int DeviceBuilder::lower(mlir::ModuleOp module, StringRef architecture,
                          StringRef stage, StringRef name, StringRef kind) {
   mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
-  if (failed(lowerDeviceToStage(*copy, architecture, stage)))
-    return failToLower(request);
+  if (failed(lowerToStage(*copy, architecture, stage)))
+    return failedToLower();
   putText(name, kind, *copy);
   return kDone;
 }
 
 int DeviceBuilder::makeCode(mlir::ModuleOp module, StringRef architecture,
                             StringRef name) {
-  if (failed(lowerToNVVM(module, architecture,
-                         request.schedule.empty() ? kReproducer : "")))
-    return failToLower(request);
+  bool mayBeWrong = isFile() || !request.schedule.empty();
+  if (failed(lowerToNVVM(module, architecture, mayBeWrong ? "" : kReproducer)))
+    return failedToLower();
   putText(name, "nvvm", module);
   LLVMContext context;
   auto code = translateDeviceToLLVMIR(module, architecture, context);
@@ -201,8 +203,24 @@ int DeviceBuilder::make(StringRef architecture) {
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   context.printOpOnDiagnostic(false);
   std::string name = getKernelName(request, architecture, flags.prefix);
-  auto module =
-      buildModule(&context, request, architecture, name, {Regime::Cached});
+  SourceFile file;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::optional<FileKernel> kernel;
+  if (isFile()) {
+    if (int code = readSource(context, file))
+      return code;
+    module = std::move(file.module);
+    mlir::FailureOr<FileKernel> made =
+        prepareFileKernel(*module, file.state, architecture, architecture,
+                          flags.function, flags.prefix);
+    if (failed(made))
+      return kBadInput;
+    kernel = std::move(*made);
+    name = kernel->symbol;
+  } else {
+    module =
+        buildModule(&context, request, architecture, name, {Regime::Cached});
+  }
   if (!flags.stopAfter.empty())
     return lower(*module, architecture, flags.stopAfter, name, "mlir");
   putText(name, "mlir", *module);
@@ -217,7 +235,11 @@ int DeviceBuilder::make(StringRef architecture) {
     return kBadFlags; // a diagnostic says what there is no kernel for
   }
   put(name, "manifest",
-      makeDeviceManifest(request, architecture, name, *choice, ptxasVersion));
+      kernel ? makeDeviceManifest(*kernel, architecture, *choice, ptxasVersion)
+             : makeDeviceManifest(request, architecture, name, *choice,
+                                  ptxasVersion));
+  if (isFile())
+    fatbinName = name.substr(0, name.size() - architecture.size()) + "cuda";
   if (wants("nvvm") || wants("llvm") || wants("ptx") || wantsBinary())
     return makeCode(*module, architecture, name);
   return kDone;
@@ -229,8 +251,8 @@ int DeviceBuilder::makeFatbin() {
   Expected<std::string> bytes = bundleImages(ptxas, images);
   if (!bytes)
     return fail(kLacking, bytes.takeError());
-  put(getKernelName(request, "cuda", flags.prefix), "fatbin",
-      std::move(*bytes));
+  put(isFile() ? fatbinName : getKernelName(request, "cuda", flags.prefix),
+      "fatbin", std::move(*bytes));
   return kDone;
 }
 
@@ -257,6 +279,8 @@ int DeviceBuilder::run(ArrayRef<const char *> arguments) {
   if (int code = readFlags())
     return code;
   if (flags.dryRun) {
+    if (isFile())
+      return fail(kBadFlags, "--dry-run is for kernels from words on a GPU");
     for (StringRef architecture : architectures) {
       std::string name = getKernelName(request, architecture, flags.prefix);
       outs() << "normc build " << repeatArguments(arguments)

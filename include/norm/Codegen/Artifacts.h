@@ -50,6 +50,10 @@ std::string makeDeviceManifest(const KernelRequest &request,
                                llvm::StringRef architecture,
                                llvm::StringRef name, const KernelChoice &choice,
                                llvm::StringRef ptxas);
+std::string makeDeviceManifest(const FileKernel &kernel,
+                               llvm::StringRef architecture,
+                               const KernelChoice &choice,
+                               llvm::StringRef ptxas);
 
 } // namespace mlir::norm
 

@@ -36,8 +36,10 @@ namespace mlir::norm {
 /// translations.
 void registerForCompilation(DialectRegistry &registry);
 
-/// Runs norm-cpu-pipeline up to and with `stage`, one of getCPUStopNames().
-LogicalResult lowerToStage(ModuleOp module, const CPUTarget &target,
+/// Runs norm-cpu-pipeline up to and with `stage`, one of getCPUStopNames(); for
+/// a GPU norm-nvvm-pipeline and getNVVMStopNames(). `target` is a resolved
+/// name.
+LogicalResult lowerToStage(ModuleOp module, llvm::StringRef target,
                            llvm::StringRef stage);
 
 /// Runs norm-cpu-pipeline and norm-emit-row-range. Diagnostics go to the

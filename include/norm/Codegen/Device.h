@@ -32,10 +32,6 @@ namespace mlir::norm {
 /// Adds to `registry` what device code needs besides registerForCompilation.
 void registerForDeviceCompilation(DialectRegistry &registry);
 
-/// Runs norm-nvvm-pipeline up to and with `stage`, one of getNVVMStopNames().
-LogicalResult lowerDeviceToStage(ModuleOp module, llvm::StringRef architecture,
-                                 llvm::StringRef stage);
-
 /// Runs norm-nvvm-pipeline and norm-emit-device-entry. Diagnostics go to the
 /// context's handler. Where `reproducer` is a file's name, that file gets the
 /// module and the passes if one of them fails or crashes.

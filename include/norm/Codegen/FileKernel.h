@@ -17,7 +17,6 @@
 #include "mlir/AsmParser/AsmParserState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "norm/Codegen/RowRange.h"
-#include "norm/Target/CPUTarget.h"
 
 namespace mlir::norm {
 
@@ -40,14 +39,15 @@ struct FileKernel {
 /// "<prefix>_<function>_<level>". The function is the one with a norm
 /// operation, or that called `name` where that is not empty; the
 /// fields are called as its arguments are in the source, of which `source`
-/// knows. A result without a destination of its own gets one.
+/// knows. A result without a destination of its own gets one. `target` and
+/// `level` are names, of a GPU the same.
 ///
 /// Fails with a diagnostic where not all of the function becomes the kernel.
 /// What stays outside is reported as missed remarks, too.
 FailureOr<FileKernel> prepareFileKernel(ModuleOp module,
                                         const AsmParserState &source,
-                                        const CPUTarget &target, StringRef name,
-                                        StringRef prefix);
+                                        StringRef target, StringRef level,
+                                        StringRef name, StringRef prefix);
 
 } // namespace mlir::norm
 

@@ -46,6 +46,7 @@ struct RowOperand {
 struct RowLayout {
   SmallVector<RowOperand> operands; ///< in the order of the arguments
   int64_t n = 0, inner = 0;         ///< offsets of these fields
+  int64_t bytes = 0;                ///< of the struct, whose alignment is 8
 };
 
 /// The layout of struct normc_rows, its fields chosen by the operands' names.

@@ -98,8 +98,9 @@ def NormPrepareNVVMPass
   let summary = "Write what convert-gpu-to-nvvm would make something else of";
   let description = [{
     `math.fma` becomes `llvm.intr.fma`, `math.sqrt` the correctly rounded
-    `llvm.nvvm.sqrt.rn`: upstream would call libdevice, which is part of the
-    CUDA toolkit. Any other operation of the math dialect is an error.
+    `llvm.nvvm.sqrt.rn`, absf, copysign and roundings their intrinsics: upstream
+    would call libdevice, which is part of the CUDA toolkit. Any other operation
+    of the math dialect is an error.
     A `gpu.shuffle` among fewer lanes than a warp has names those of its own
     segment as members (upstream: the first of the warp).
     Workgroup memory is aligned to 16 bytes: LLVM's code assumes that of arrays

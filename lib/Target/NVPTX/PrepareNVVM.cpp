@@ -18,6 +18,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "norm/Target/Passes.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMPREPARENVVMPASS
@@ -94,9 +95,25 @@ struct NormPrepareNVVMPass
           op, type, b.getStringAttr(name), ValueRange{root.getOperand()});
       return success();
     }
+    // As calls: convert-gpu-to-nvvm makes calls of libdevice of the operations.
+    StringRef name =
+        llvm::TypeSwitch<Operation *, StringRef>(op)
+            .Case<math::AbsFOp>([](auto) { return "llvm.fabs"; })
+            .Case<math::CeilOp>([](auto) { return "llvm.ceil"; })
+            .Case<math::CopySignOp>([](auto) { return "llvm.copysign"; })
+            .Case<math::FloorOp>([](auto) { return "llvm.floor"; })
+            .Case<math::RoundEvenOp>([](auto) { return "llvm.roundeven"; })
+            .Case<math::TruncOp>([](auto) { return "llvm.trunc"; })
+            .Default([](auto) { return ""; });
+    if (!name.empty()) {
+      b.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+          op, type, b.getStringAttr(name), op->getOperands());
+      return success();
+    }
     return op->emitOpError() << "of " << type
-                             << " has no instruction on a GPU; fma, and sqrt "
-                                "of f32 and f64, are accepted";
+                             << " has no instruction on a GPU; fma, sqrt of "
+                                "f32 and f64, absf, copysign and roundings are "
+                                "accepted";
   }
 };
 } // namespace

@@ -93,7 +93,8 @@ Error FileCode::build(const FileCase &given) {
   if (!module)
     return fail();
   mlir::FailureOr<FileKernel> made =
-      prepareFileKernel(*module, state, target, /*name=*/"", "bench");
+      prepareFileKernel(*module, state, target.name, getLevelName(target.level),
+                        /*name=*/"", "bench");
   if (failed(made))
     return fail();
   kernel = *made;

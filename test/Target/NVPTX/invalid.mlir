@@ -3,7 +3,7 @@
 
 gpu.module @device {
   gpu.func @kernel(%s: f32) kernel {
-    // expected-error @+1 {{of 'f32' has no instruction on a GPU; fma, and sqrt of f32 and f64, are accepted}}
+    // expected-error @+1 {{of 'f32' has no instruction on a GPU; fma, sqrt of f32 and f64, absf, copysign and roundings are accepted}}
     %r = math.exp %s : f32
     gpu.return
   }

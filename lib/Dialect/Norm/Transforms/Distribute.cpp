@@ -79,9 +79,10 @@ public:
       return failure();
     giveThreads();
     wrap();
-    if (failed(distribute()))
+    if (failed(distribute()) || failed(formAccesses()))
       return failure();
-    return formAccesses();
+    launch->walk([](Block *block) { hoistReads(*block); });
+    return success();
   }
 
 private:
@@ -105,6 +106,7 @@ private:
   void storeByFirstThread(Operation *store);
   LogicalResult distribute();
   LogicalResult formAccesses();
+  static void hoistReads(Block &block);
   template <typename OpTy> LogicalResult formAccess(OpTy op);
 
   gpu::LaunchOp launch;
@@ -551,6 +553,49 @@ LogicalResult RowDistributor::formAccesses() {
     return failed(formed) ? WalkResult::interrupt() : WalkResult::advance();
   });
   return failure(result.wasInterrupted());
+}
+
+/// Whether `op`, or an operation in it, has the effect on memory of rows.
+template <typename EffectTy> static bool accessesRows(Operation &op) {
+  return op
+      .walk([](Operation *nested) {
+        for (Value operand : nested->getOperands())
+          if (auto memory = dyn_cast<MemrefValue>(operand))
+            if (hasEffect<EffectTy>(nested, operand) &&
+                cast<MemRefType>(memref::skipViewLikeOps(memory).getType())
+                        .getRank() > 1)
+              return WalkResult::interrupt();
+        return WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Moves `op` before `point`, and what it uses of what stands in between.
+static void moveBefore(Operation *op, Operation *point) {
+  for (Value value : getUsedValues(*op))
+    if (Operation *producer = value.getDefiningOp();
+        producer && producer->getBlock() == point->getBlock() &&
+        point->isBeforeInBlock(producer))
+      moveBefore(producer, point);
+  op->moveBefore(point);
+}
+
+/// Reads of rows go before the writes that no reduction parts from them:
+/// threads issue in order, and one that waits for a piece to write it would not
+/// read the next one meanwhile. (Rows may lie on one another as a whole, so
+/// that neither LLVM nor ptxas can do that; pieces of them are others.)
+void RowDistributor::hoistReads(Block &block) {
+  Operation *firstWrite = nullptr;
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    bool reads = accessesRows<MemoryEffects::Read>(op);
+    bool writes = accessesRows<MemoryEffects::Write>(op);
+    if (isa<gpu::AllReduceOp, scf::ForOp>(op) || (reads && writes))
+      firstWrite = nullptr;
+    else if (reads && firstWrite)
+      moveBefore(&op, firstWrite);
+    else if (writes && !firstWrite)
+      firstWrite = &op;
+  }
 }
 
 namespace {
