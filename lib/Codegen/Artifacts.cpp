@@ -373,8 +373,10 @@ std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
                                            StringRef name,
                                            const KernelChoice &choice,
                                            StringRef ptxas) {
-  return printDeviceManifest(describeKernel(request, name), "normc_rows",
-                             architecture, choice, ptxas);
+  llvm::json::Object kernel = describeKernel(request, name);
+  kernel["general"] = (name + kGeneralSuffix).str();
+  return printDeviceManifest(std::move(kernel), "normc_rows", architecture,
+                             choice, ptxas);
 }
 
 std::string mlir::norm::makeDeviceManifest(const FileKernel &kernel,

@@ -78,7 +78,16 @@ LogicalResult mlir::norm::lowerToNVVM(ModuleOp module, StringRef architecture,
   pm.addPass(createNormEmitDeviceEntryPass());
   // Once is enough, as on the CPU.
   pm.enableVerifier(false);
-  return success(succeeded(pm.run(module)) && succeeded(verify(module)));
+  if (failed(pm.run(module)))
+    return failure();
+  // One image has all kernels.
+  SmallVector<gpu::GPUModuleOp> devices(module.getOps<gpu::GPUModuleOp>());
+  for (gpu::GPUModuleOp other : llvm::drop_begin(devices)) {
+    Block *into = devices.front().getBody();
+    into->getOperations().splice(into->end(), other.getBody()->getOperations());
+    other.erase();
+  }
+  return verify(module);
 }
 
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
@@ -172,20 +181,14 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   });
   auto made = std::make_unique<DeviceKernel>();
   made->name = getKernelName(request, architecture);
-  auto module = buildModule(&context, request, architecture, made->name,
-                            {Regime::Cached});
+  auto module = buildDeviceModule(&context, request, architecture, made->name,
+                                  alignment, /*withGeneral=*/false);
   llvm::Expected<KernelChoice> choice = selectSchedule(*module, architecture);
   if (!choice)
     return llvm::createStringError(llvm::toString(choice.takeError()) + reason);
   auto function = *module->getOps<func::FuncOp>().begin();
   auto schedule =
       function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
-  int64_t access = std::min(schedule.getAccessBytes(), alignment);
-  schedule = GPUScheduleAttr::get(
-      &context, schedule.getThreadsPerRow(), schedule.getRowsPerBlock(),
-      schedule.getCluster(), access, schedule.getHold(),
-      schedule.getWeightEarly());
-  function->setAttr(NormDialect::kScheduleAttr, schedule);
   if (failed(lowerToNVVM(*module, architecture, reproducer)))
     return llvm::createStringError("the kernel could not be lowered" + reason);
   llvm::LLVMContext llvmContext;
@@ -210,7 +213,7 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   kernel.threads_per_row = schedule.getThreadsPerRow();
   kernel.rows_per_block = schedule.getRowsPerBlock();
   kernel.cluster = schedule.getCluster();
-  kernel.access_bytes = access;
+  kernel.access_bytes = schedule.getAccessBytes();
   kernel.rows_bytes = sizeof(normc_rows);
   normc_kernel_info info = makeKernelInfo(request);
   const normc_dtype *types[] = {

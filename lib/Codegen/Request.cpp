@@ -427,3 +427,40 @@ OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
                                               ArrayRef<Regime> regimes) {
   return ModuleBuilder(context, request).run(target, name, regimes);
 }
+
+/// Says in norm.operands to how many bytes the rows of x are aligned. A given
+/// schedule accesses no more at once.
+static void setAlignment(func::FuncOp function, int64_t alignment) {
+  if (auto given =
+          function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr))
+    function->setAttr(
+        NormDialect::kScheduleAttr,
+        GPUScheduleAttr::get(given.getContext(), given.getThreadsPerRow(),
+                             given.getRowsPerBlock(), given.getCluster(),
+                             std::min(given.getAccessBytes(), alignment),
+                             given.getHold(), given.getWeightEarly()));
+  auto operands =
+      function->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
+  SmallVector<Attribute> entries(operands.getValue());
+  NamedAttrList x(cast<DictionaryAttr>(entries.front()));
+  Builder b(function.getContext());
+  x.set("alignment", b.getI64IntegerAttr(alignment));
+  entries.front() = x.getDictionary(function.getContext());
+  function->setAttr(NormDialect::kOperandsAttr, b.getArrayAttr(entries));
+}
+
+OwningOpRef<ModuleOp> mlir::norm::buildDeviceModule(
+    MLIRContext *context, const KernelRequest &request, StringRef architecture,
+    StringRef name, int64_t alignment, bool withGeneral) {
+  OwningOpRef<ModuleOp> module =
+      buildModule(context, request, architecture, name, {Regime::Cached});
+  auto function = *module->getOps<func::FuncOp>().begin();
+  if (withGeneral) {
+    auto general = function.clone();
+    general.setName((name + kGeneralSuffix).str());
+    module->push_back(general);
+    setAlignment(general, getElementBytes(request.x));
+  }
+  setAlignment(function, alignment);
+  return module;
+}

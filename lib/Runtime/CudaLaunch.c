@@ -142,6 +142,9 @@ enum normc_status normc_cuda_launch(struct normc_cuda_kernel *kernel,
   enum normc_status status = normc_cuda_check_kernel(kernel, &text);
   if (!status)
     status = normc_cuda_check_rows(kernel, rows, begin, end, &text);
+  if (status == NORMC_ERROR_ALIGNMENT && kernel->general)
+    return normc_cuda_launch(kernel->general, rows, begin, end, stream, message,
+                             capacity);
   if (status || begin == end)
     return status;
   status = normc_cuda_find_driver(&launch.driver, &text);
@@ -178,6 +181,8 @@ enum normc_status normc_cuda_prepare(struct normc_cuda_kernel *kernel,
     status = normc_cuda_find_driver(&driver, &text);
   if (!status)
     status = normc_cuda_find_gpu(driver, device, &gpu, &text);
+  if (!status && kernel->general)
+    status = normc_cuda_prepare(kernel->general, device, message, capacity);
   if (status || normc_cuda_find_loaded(driver, kernel, gpu))
     return status;
   normc_cu_context popped;

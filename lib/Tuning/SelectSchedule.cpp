@@ -190,6 +190,18 @@ struct NormSelectSchedulePass
     return Choice{resolved->name, getCPUTree(xType, resolved->level), schedule};
   }
 
+  /// Bytes to which the rows of a kernel's first operand are aligned, where
+  /// norm.operands says so.
+  int64_t getAlignment() {
+    auto operands =
+        getOperation()->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
+    if (!operands || operands.empty())
+      return INT64_MAX;
+    auto entry = dyn_cast<DictionaryAttr>(operands[0]);
+    auto alignment = entry ? entry.getAs<IntegerAttr>("alignment") : nullptr;
+    return alignment ? alignment.getInt() : INT64_MAX;
+  }
+
   FailureOr<Choice> chooseForGPU(NormOpInterface op, StringRef name) {
     llvm::Expected<StringRef> resolved = resolveNVPTXTarget(name);
     if (!resolved)
@@ -206,8 +218,14 @@ struct NormSelectSchedulePass
              << ": accepted are matrices whose rows have a known size of up to "
              << getGPUTree(xType, INT32_MAX).getLanes() * tree.getTerms()
              << " elements, got " << op.getX().getType();
+    GPUScheduleAttr schedule =
+        getDefaultGPUSchedule(xType, n, hasClusters(*resolved));
+    int64_t access = std::min(schedule.getAccessBytes(), getAlignment());
     return Choice{resolved->str(), tree,
-                  getDefaultGPUSchedule(xType, n, hasClusters(*resolved))};
+                  GPUScheduleAttr::get(
+                      &getContext(), schedule.getThreadsPerRow(),
+                      schedule.getRowsPerBlock(), schedule.getCluster(), access,
+                      schedule.getHold(), schedule.getWeightEarly())};
   }
 };
 } // namespace

@@ -13,6 +13,11 @@
 // CHECK: ld.global.nc.v4.b32
 // CHECK: st.global.v4.b32
 
+// Beside it one for rows that are not aligned.
+// CHECK: .entry normc_rmsnorm_bf16_bf16_bf16_n4096_sm_90_general(
+// CHECK-NOT: .v4.b32
+// CHECK: ld.global.b16
+
 // Rows of 64 in 16 bits: 4 threads each, 32 in a block. Shuffles name the row's
 // own lanes, since other rows of the warp may not be there.
 // RUN: normc build rmsnorm --dtype=f16 --n=64 --target=sm_80 --emit=ptx -o - \

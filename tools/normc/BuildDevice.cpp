@@ -218,8 +218,9 @@ int DeviceBuilder::make(StringRef architecture) {
     kernel = std::move(*made);
     name = kernel->symbol;
   } else {
-    module =
-        buildModule(&context, request, architecture, name, {Regime::Cached});
+    module = buildDeviceModule(&context, request, architecture, name,
+                               /*alignment=*/16,
+                               /*withGeneral=*/flags.stopAfter.empty());
   }
   if (!flags.stopAfter.empty())
     return lower(*module, architecture, flags.stopAfter, name, "mlir");
@@ -261,11 +262,12 @@ int DeviceBuilder::write() {
     if (std::error_code code = sys::fs::create_directories(flags.output))
       return fail(kLacking, "cannot make directory '" + flags.output +
                                 "': " + code.message());
-  for (auto &[name, bytes] : files) {
+  for (const auto &file : files) {
     SmallString<128> path(flags.output);
     if (!toFile)
-      sys::path::append(path, name);
-    if (Error error = writeFile(path, [&](raw_ostream &os) { os << bytes; }))
+      sys::path::append(path, file.first);
+    if (Error error =
+            writeFile(path, [&](raw_ostream &os) { os << file.second; }))
       return fail(kLacking, std::move(error));
     if (!toFile)
       outs() << path << '\n';

@@ -80,6 +80,9 @@ struct normc_cuda_kernel {
   /// Bytes of an element of x, residual, weight, bias, scale, y, residual_out,
   /// scale_out, rstd, mean; 0: the kernel has no such operand.
   uint8_t element_bytes[16];
+  /// Launched in the place of this one where rows are not aligned to its
+  /// accesses; has the same bits. Null: such rows are refused.
+  struct normc_cuda_kernel *general;
   void *state; ///< null; belongs to the runtime from the first use on
 };
 
