@@ -127,6 +127,12 @@ static llvm::Error verifyAnywhere(const KernelRequest &request) {
 llvm::Error mlir::norm::verifyDeviceRequest(const KernelRequest &request) {
   if (llvm::Error error = verifyAnywhere(request))
     return error;
+  if (ShapedType::isDynamic(request.n))
+    return llvm::createStringError(
+        "a GPU's kernel needs a known N, such as --n=4096 or --shape=?x4096");
+  if (request.getNormInput() == ElementKind::F64)
+    return llvm::createStringError("a GPU's kernel sums rows of f32, f16 or "
+                                   "bf16, got f64");
   return verifySchedule<GPUScheduleAttr>(request.schedule);
 }
 

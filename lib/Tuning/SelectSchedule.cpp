@@ -211,11 +211,12 @@ struct NormSelectSchedulePass
     int64_t n = op.getRowSize();
     int64_t rank = cast<ShapedType>(op.getX().getType()).getRank();
     TreeAttr tree = getGPUTree(xType, n);
-    if (rank != 2 || ShapedType::isDynamic(n) ||
+    if (rank != 2 || xType.isF64() || ShapedType::isDynamic(n) ||
         n > tree.getLanes() * tree.getTerms())
       return op->emitOpError()
              << "has no kernel for " << *resolved
-             << ": accepted are matrices whose rows have a known size of up to "
+             << ": accepted are matrices of f32, f16 or bf16 whose rows have a "
+                "known size of up to "
              << getGPUTree(xType, INT32_MAX).getLanes() * tree.getTerms()
              << " elements, got " << op.getX().getType();
     GPUScheduleAttr schedule =

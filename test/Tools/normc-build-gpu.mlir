@@ -66,6 +66,10 @@
 // RUN: not normc build rmsnorm --n=65536 --target=sm_80 --schedule='#norm.gpu_schedule<threads_per_row = 256, cluster = 4>' -o %t.no/ 2>&1 | FileCheck %s --check-prefix=NOCLUSTER
 // ARCH: --target: unknown GPU target 'sm_91'; accepted are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
 // KIND: --emit: no kind 'object' for a GPU; accepted are mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, manifest
-// ANY: accepted are matrices whose rows have a known size of up to 262144 elements, got 'tensor<?x?xf32>'
+// ANY: a GPU's kernel needs a known N, such as --n=4096
+// RUN: not normc build rmsnorm --dtype=f64 --n=512 --target=sm_90 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=F64
+// F64: a GPU's kernel sums rows of f32, f16 or bf16, got f64
+// RUN: not normc build rmsnorm --n=1000000 --target=sm_90 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=LONG
+// LONG: known size of up to 262144 elements, got 'tensor<?x1000000xf32>'
 // SCHEDULE: is no #norm.gpu_schedule<...>: it is another attribute
 // NOCLUSTER: sm_80 has no clusters, sm_90 and later do

@@ -67,7 +67,7 @@ func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attrib
 // -----
 
 func.func @any(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel} {
-  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices whose rows have a known size of up to 524288 elements, got 'tensor<?x?xbf16>'}}
+  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices of f32, f16 or bf16 whose rows have a known size of up to 524288 elements, got 'tensor<?x?xbf16>'}}
   %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
   return %0 : tensor<?x?xbf16>
 }

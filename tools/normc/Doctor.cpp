@@ -11,9 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Flags.h"
+#include "RunDevice.h"
+#include "norm/Codegen/Device.h"
 #include "norm/Runtime/normc_runtime.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/DynamicLibrary.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -22,6 +25,7 @@
 
 using namespace llvm;
 using namespace mlir::norm;
+using namespace normc;
 
 /// A line of the report: what it is about, what was found.
 static raw_ostream &line(StringRef name) {
@@ -63,6 +67,21 @@ static void printProgram(StringRef name, const Twine &missing) {
   line(name) << (path ? *path : "not found; " + missing.str()) << '\n';
 }
 
+/// ptxas, where `build` finds it, too.
+static void printAssembler() {
+  Expected<std::string> ptxas = findPtxas();
+  if (!ptxas) {
+    consumeError(ptxas.takeError());
+    line("ptxas")
+        << "not found; only GPU binaries need it: CUDA toolkit, or pip "
+           "install nvidia-cuda-nvcc\n";
+    return;
+  }
+  Expected<std::string> version = getPtxasVersion(*ptxas);
+  line("ptxas") << *ptxas << ", "
+                << (version ? *version : toString(version.takeError())) << '\n';
+}
+
 static void printDriver() {
   std::string error;
   bool found = sys::DynamicLibrary::getPermanentLibrary("libcuda.so.1", &error)
@@ -93,10 +112,14 @@ int normc::runDoctor() {
   if (host->level == CPULevel::X86_64)
     line("note") << "this CPU lacks AVX2 or FMA: kernels for it are slow, and "
                     "for f32 and bf16 only\n";
-  printProgram("ptxas", "only GPU binaries need it: CUDA toolkit, or pip "
-                        "install nvidia-cuda-nvcc");
+  printAssembler();
   printProgram("ld.lld-22", "install the package lld-22 to link shared "
                             "libraries");
   printDriver();
+  std::string simulator = getSimulator();
+  line("simulated") << (sys::fs::exists(simulator)
+                            ? "GPU by --target=sim:sm_90: " + simulator
+                            : "GPU not found: " + simulator)
+                    << '\n';
   return kDone;
 }

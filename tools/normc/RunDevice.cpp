@@ -165,12 +165,11 @@ bool DeviceCall::run(const KernelRequest &request, const normc_args &args) {
 // The simulated GPU
 //===----------------------------------------------------------------------===//
 
-/// The stand-in for the driver, built and installed beside this program.
-static std::string getSimulator() {
+std::string normc::getSimulator() {
   static int anchor;
   SmallString<128> path(sys::fs::getMainExecutable("normc", &anchor));
-  sys::path::remove_filename(path);
-  sys::path::append(path, "..", "lib", "libnormc_cuda_sim.so");
+  path = sys::path::parent_path(sys::path::parent_path(path)).str();
+  sys::path::append(path, "lib", "libnormc_cuda_sim.so");
   return path.str().str();
 }
 

@@ -31,6 +31,10 @@ bool isDeviceTarget(llvm::StringRef name);
 /// Resolves a name of one GPU.
 llvm::Expected<DeviceTarget> resolveDeviceTarget(llvm::StringRef name);
 
+/// The stand-in for the driver that simulates a GPU, built and installed beside
+/// this program.
+std::string getSimulator();
+
 /// Compiles the kernel of `request` and runs it on `args`, whose operands are
 /// arrays in C order in the memory of the host. On the simulated GPU it prints
 /// what was counted, and fails where something was found. Returns an exit code;

@@ -129,6 +129,24 @@ TEST(Launch, BadKernels) {
   });
 }
 
+TEST(Launch, GeneralInstance) {
+  inChild({{"NORMC_SIM_EXECUTE", "0"}}, [] {
+    Kernel general, kernel;
+    general.kernel.access_bytes = 4;
+    kernel.kernel.access_bytes = 16;
+    kernel.kernel.general = &general.kernel;
+    normc_rows rows = anyRows(2);
+    EXPECT_EQ(kernel.launch(rows, 0, 2), NORMC_OK) << kernel.message;
+    EXPECT_FALSE(general.kernel.state);
+    rows.x = at(20);
+    EXPECT_EQ(kernel.launch(rows, 0, 2), NORMC_OK) << kernel.message;
+    EXPECT_TRUE(general.kernel.state);
+    // What it cannot take either is refused.
+    rows.x = at(22);
+    EXPECT_EQ(kernel.launch(rows, 0, 2), NORMC_ERROR_ALIGNMENT);
+  });
+}
+
 TEST(Launch, Alignment) {
   inChild({{"NORMC_SIM_EXECUTE", "0"}}, [] {
     // bf16 x by 16 bytes: f8 y by 8, f32 weight by 16, f32 rstd by itself.
