@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Flags.h"
+#include "RunDevice.h"
 #include "norm/Codegen/Compile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
@@ -275,23 +276,37 @@ int Bench::run(const CPUTarget &target) {
   return kDone;
 }
 
+/// The kernel that a library would have: any number of rows.
+static KernelRequest withAnyRows(KernelRequest request) {
+  request.rows = ShapedType::kDynamic;
+  return request;
+}
+
+static int benchDevice(const KernelRequest &request) {
+  Expected<DeviceTarget> target = resolveDeviceTarget(getTargetFlag());
+  if (!target)
+    return fail(kBadFlags, "--target: " + toString(target.takeError()));
+  if (Error error = verifyDeviceRequest(request))
+    return fail(kBadFlags, std::move(error));
+  return benchOnDevice(withAnyRows(request), *target, request.rows);
+}
+
 int normc::runBench() {
   Expected<KernelRequest> request = getRequest();
   if (!request)
     return fail(kBadFlags, request.takeError());
+  if (ShapedType::isDynamic(request->rows) || ShapedType::isDynamic(request->n))
+    return fail(kBadFlags, "--shape must be numbers here, such as 4096x4096");
+  if (isDeviceTarget(getTargetFlag()))
+    return benchDevice(*request);
   ExitCode failure;
   Expected<CPUTarget> target = getRunnableTarget(failure);
   if (!target)
     return fail(failure, target.takeError());
   if (Error error = verifyRequest(*request, *target))
     return fail(kBadFlags, std::move(error));
-  if (ShapedType::isDynamic(request->rows) || ShapedType::isDynamic(request->n))
-    return fail(kBadFlags, "--shape must be numbers here, such as 4096x4096");
   Expected<int64_t> threads = getThreads();
   if (!threads)
     return fail(kBadFlags, threads.takeError());
-  int64_t rows = request->rows;
-  // The kernel that a library would have: any number of rows.
-  request->rows = ShapedType::kDynamic;
-  return Bench(*request, rows, *threads).run(*target);
+  return Bench(withAnyRows(*request), request->rows, *threads).run(*target);
 }

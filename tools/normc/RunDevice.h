@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Runs a kernel on an NVIDIA GPU, or on the simulated one.
+// Runs and times a kernel on an NVIDIA GPU, or runs it on the simulated one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,6 +41,11 @@ std::string getSimulator();
 /// what is wrong has been said.
 int runOnDevice(const mlir::norm::KernelRequest &request,
                 const DeviceTarget &target, normc_args args);
+
+/// Times the kernel of `request` on `rows` rows and prints that, with a cold
+/// L2. Returns an exit code; what is wrong has been said.
+int benchOnDevice(const mlir::norm::KernelRequest &request,
+                  const DeviceTarget &target, int64_t rows);
 
 } // namespace normc
 
