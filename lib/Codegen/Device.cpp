@@ -225,6 +225,12 @@ mlir::norm::compileForDevice(const KernelRequest &request,
 }
 
 llvm::Expected<std::string> mlir::norm::findPtxas() {
+  if (auto given = llvm::sys::Process::GetEnv("NORMC_PTXAS")) {
+    if (llvm::sys::fs::can_execute(*given))
+      return *given;
+    return llvm::createStringError("NORMC_PTXAS is '" + *given +
+                                   "', which cannot be executed");
+  }
   if (auto path = llvm::sys::findProgramByName("ptxas"))
     return *path;
   SmallVector<std::string> folders;

@@ -335,21 +335,36 @@ void normc::simulator::countGlobal(Machine &machine,
 // Warps
 //===----------------------------------------------------------------------===//
 
-/// The usual case: all lanes aligned, in one allocation.
+/// The usual case: all lanes aligned, within the `size` bytes at `base`.
+static bool accessRange(uint64_t base, uint64_t size, char *data,
+                        const uint64_t (&addresses)[warpSize], uint32_t lanes,
+                        uint32_t bytes, char *(&host)[warpSize]) {
+  if (size < bytes)
+    return false;
+  uint64_t most = size - bytes, bad = 0;
+  forLanes(lanes, [&](unsigned lane) {
+    uint64_t offset = addresses[lane] - base;
+    bad |= uint64_t(offset > most) | (addresses[lane] & (bytes - 1));
+    host[lane] = data + offset;
+  });
+  return !bad;
+}
+
+/// All lanes in the allocation of one of them.
 static bool accessOneAllocation(Machine &machine,
                                 const uint64_t (&addresses)[warpSize],
                                 uint32_t lanes, uint32_t bytes,
                                 char *(&host)[warpSize]) {
+  uint64_t address = addresses[__builtin_ctz(lanes)];
   const Memory::Allocation *last = machine.lastAllocation;
-  if (!last || last->bytes < bytes)
-    return false;
-  uint64_t most = last->bytes - bytes, bad = 0;
-  forLanes(lanes, [&](unsigned lane) {
-    uint64_t offset = addresses[lane] - last->address;
-    bad |= uint64_t(offset > most) | (addresses[lane] & (bytes - 1));
-    host[lane] = last->data + offset;
-  });
-  return !bad;
+  if (!last || address - last->address >= last->bytes) {
+    last = machine.memory.allocationAt(address);
+    if (!last)
+      return false;
+    machine.lastAllocation = last;
+  }
+  return accessRange(last->address, last->bytes, last->data, addresses, lanes,
+                     bytes, host);
 }
 
 uint32_t normc::simulator::access(Warp &warp, const Instruction &instruction,
@@ -364,6 +379,17 @@ uint32_t normc::simulator::access(Warp &warp, const Instruction &instruction,
   if (instruction.space == Space::Global &&
       accessOneAllocation(machine, addresses, lanes, bytes, host)) {
     countGlobal(machine, addresses, lanes, bytes, touch);
+    return lanes;
+  }
+  Block &block = *warp.block;
+  if (instruction.space == Space::Shared &&
+      accessRange(sharedBase, machine.sharedEnd - sharedBase,
+                  block.shared.data() + sharedBase, addresses, lanes, bytes,
+                  host)) {
+    forLanesFrom(first, lanes, [&](unsigned lane) {
+      touchShared(warp, instruction, lane, block,
+                  static_cast<uint32_t>(addresses[lane]), bytes, touch);
+    });
     return lanes;
   }
   uint32_t placed = 0, global = 0, local = 0;

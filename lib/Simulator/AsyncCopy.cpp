@@ -243,8 +243,7 @@ static void encodeBulk(Encoder &encoder) {
 static void encodeArrive(Encoder &encoder) {
   Instruction &instruction = encoder.instruction;
   instruction.mode = encoder.take("noinc");
-  int space = encoder.takeOneOf({"shared", "shared::cta"});
-  instruction.space = space < 0 ? Space::Generic : Space::Shared;
+  instruction.space = encoder.takeSpace();
   instruction.flags = AccessStrong;
   encoder.take("b64");
   instruction.operand[0] =

@@ -168,21 +168,7 @@ void normc::simulator::encodeAtomic(Encoder &encoder) {
     instruction.flags |= AccessRelease;
   if (encoder.take("acq_rel"))
     instruction.flags |= AccessAcquire | AccessRelease;
-  switch (encoder.takeOneOf(
-      {"global", "shared", "shared::cta", "shared::cluster"})) {
-  case 0:
-    instruction.space = Space::Global;
-    break;
-  case 1:
-  case 2:
-    instruction.space = Space::Shared;
-    break;
-  case 3:
-    instruction.space = Space::Cluster;
-    break;
-  default:
-    break;
-  }
+  instruction.space = encoder.takeSpace();
   encoder.ignore({"relaxed", "cta", "cluster", "gpu", "sys", "noftz"});
   int operation = encoder.takeOneOf(
       {"and", "or", "xor", "exch", "add", "inc", "dec", "min", "max", "cas"});

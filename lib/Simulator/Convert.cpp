@@ -266,6 +266,14 @@ struct HalfToFloat {
 struct FloatToBfloat {
   static uint16_t apply(float a) { return bfloatOfFloat(a); }
 };
+struct FloatToHalf {
+  static uint16_t apply(float a) { return halfOfFloat(a); }
+};
+struct FloatsToHalves {
+  static uint32_t apply(float a, float b) {
+    return uint32_t(halfOfFloat(a)) << 16 | halfOfFloat(b);
+  }
+};
 struct FloatsToBfloats {
   static uint32_t apply(float a, float b) {
     return uint32_t(bfloatOfFloat(a)) << 16 | bfloatOfFloat(b);
@@ -281,6 +289,8 @@ Handler frequent(Type to, Type from, uint8_t flags, Rounding rounding) {
     return unary<HalfToFloat, uint16_t, float>;
   if (to == Type::BF16 && from == Type::F32)
     return unary<FloatToBfloat, float, uint16_t>;
+  if (to == Type::F16 && from == Type::F32)
+    return unary<FloatToHalf, float, uint16_t>;
   if (to == Type::F32 && from == Type::F64)
     return unary<ToFloat, double, float>;
   if (to == Type::F32 && (from == Type::U32 || from == Type::S32))
@@ -338,9 +348,10 @@ static void encodePairs(Encoder &encoder, Type to, Type from) {
   instruction.operand[1] = encoder.source(1, fromBytes ? 2 : 4);
   if (fromFloats)
     instruction.operand[2] = encoder.source(2, 4);
-  if (to == Type::BF16x2 && fromFloats && !instruction.flags &&
-      !instruction.mode)
-    return encoder.emit(binary<FloatsToBfloats, float, uint32_t>);
+  if (toHalves && fromFloats && !instruction.flags && !instruction.mode)
+    return encoder.emit(to == Type::BF16x2
+                            ? binary<FloatsToBfloats, float, uint32_t>
+                            : binary<FloatsToHalves, float, uint32_t>);
   encoder.emit(fromFloats ? convertToPair : convertPair);
 }
 

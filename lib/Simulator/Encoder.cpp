@@ -76,6 +76,23 @@ Type Encoder::takeType() {
   return Type::None;
 }
 
+Space Encoder::takeSpace() {
+  static constexpr struct {
+    std::string_view name;
+    Space space;
+  } spaces[] = {
+      {"global", Space::Global},         {"shared", Space::Shared},
+      {"shared::cta", Space::Shared},    {"shared::cluster", Space::Cluster},
+      {"local", Space::Local},           {"const", Space::Constant},
+      {"param", Space::Parameter},       {"param::entry", Space::Parameter},
+      {"param::func", Space::Parameter},
+  };
+  for (const auto &known : spaces)
+    if (take(known.name))
+      return known.space;
+  return Space::Generic;
+}
+
 //===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//

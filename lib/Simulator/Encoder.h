@@ -46,6 +46,8 @@ public:
   void ignore(std::initializer_list<std::string_view> modifiers);
   /// Takes the first type; None if there is no (further) one.
   Type takeType();
+  /// Takes a state space; Generic if there is none.
+  Space takeSpace();
 
   // Operands. All return a row; the wrong kind or width is an error.
   size_t operands() const { return statement.operands.size(); }

@@ -6,13 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One table, and the instructions that need no operands to speak of.
+// One table.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Families.h"
-
-#include "Machine.h"
 
 #include <unordered_map>
 
@@ -109,42 +107,4 @@ Family normc::simulator::findFamily(std::string_view name) {
   };
   auto it = families.find(name);
   return it == families.end() ? nullptr : it->second;
-}
-
-/// What changes neither values nor who waits for whom: caches, clocks, other
-/// grids (which never overlap here).
-void normc::simulator::encodeNothing(Encoder &encoder) {
-  encoder.ignore({"u32",
-                  "b64",
-                  "global",
-                  "local",
-                  "const",
-                  "param",
-                  "L1",
-                  "L2",
-                  "L1::no_allocate",
-                  "L2::evict_first",
-                  "L2::evict_last",
-                  "L2::evict_normal",
-                  "L2::evict_unchanged",
-                  "L2::128B",
-                  "fractional",
-                  "range",
-                  "launch_dependents",
-                  "wait",
-                  "inc",
-                  "dec",
-                  "sync",
-                  "aligned",
-                  "mask",
-                  "tensormap"});
-  if (encoder.is("createpolicy")) {
-    encoder.instruction.operand[0] = encoder.destination(0, 8);
-    return encoder.emit(
-        [](Warp &warp, const Instruction &instruction, uint32_t lanes) {
-          uint64_t *policy = warp.out<uint64_t>(instruction.operand[0]);
-          forLanes(lanes, [&](unsigned lane) { policy[lane] = 0; });
-        });
-  }
-  encoder.emit([](Warp &, const Instruction &, uint32_t) {});
 }

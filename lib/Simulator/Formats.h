@@ -88,6 +88,22 @@ inline uint16_t bfloatOfFloat(float value) {
   return static_cast<uint16_t>(isNaN ? 0x7fff : rounded);
 }
 
+/// Ties to even.
+inline uint16_t halfOfFloat(float value) {
+  uint32_t bits = bitsOfFloat(value), magnitude = bits & 0x7fffffff;
+  uint32_t sign = bits >> 16 & 0x8000;
+  if (magnitude > 0x7f800000)
+    return 0x7fff;
+  if (magnitude >= 0x477ff000) // 65520 and above
+    return static_cast<uint16_t>(sign | 0x7c00);
+  // Below 2^-14 the steps are those of floats near 0.5.
+  if (magnitude < 0x38800000)
+    return static_cast<uint16_t>(
+        sign | (bitsOfFloat(floatOfBits(magnitude) + 0.5f) - 0x3f000000));
+  magnitude += 0xfff + (magnitude >> 13 & 1) - ((127u - 15) << 23);
+  return static_cast<uint16_t>(sign | magnitude >> 13);
+}
+
 /// Exact, subnormals too: a product moves the exponent.
 inline float floatOfHalf(uint16_t bits) {
   uint32_t magnitude = uint32_t(bits & 0x7fff) << 13;

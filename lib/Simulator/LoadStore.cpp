@@ -108,31 +108,6 @@ Handler handlerOf(Form form, unsigned bytes, bool isSigned, unsigned wide) {
 
 } // namespace
 
-/// The state space, generic without one.
-static Space takeSpace(Encoder &encoder) {
-  switch (encoder.takeOneOf({"global", "shared", "shared::cta",
-                             "shared::cluster", "local", "const", "param",
-                             "param::entry", "param::func"})) {
-  case 0:
-    return Space::Global;
-  case 1:
-  case 2:
-    return Space::Shared;
-  case 3:
-    return Space::Cluster;
-  case 4:
-    return Space::Local;
-  case 5:
-    return Space::Constant;
-  case 6:
-  case 7:
-  case 8:
-    return Space::Parameter;
-  default:
-    return Space::Generic;
-  }
-}
-
 /// Takes orders of memory, scopes and caches' hints. Returns whether a policy
 /// follows the operands.
 static bool takeHints(Encoder &encoder) {
@@ -160,7 +135,7 @@ void normc::simulator::encodeAccess(Encoder &encoder) {
   Instruction &instruction = encoder.instruction;
   const bool isStore = encoder.is("st");
   // `.cluster` is a scope; the space is `shared::cluster`.
-  instruction.space = takeSpace(encoder);
+  instruction.space = encoder.takeSpace();
   bool hasPolicy = takeHints(encoder);
   int vector = encoder.takeOneOf({"v2", "v4", "v8"});
   instruction.count = static_cast<uint8_t>(vector < 0 ? 1 : 2 << vector);

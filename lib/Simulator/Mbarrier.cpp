@@ -253,10 +253,7 @@ void normc::simulator::encodeMbarrier(Encoder &encoder) {
   }
   Action action = takeAction(encoder);
   instruction.mode = static_cast<uint8_t>(action);
-  int space = encoder.takeOneOf({"shared", "shared::cta", "shared::cluster"});
-  instruction.space = space < 0    ? Space::Generic
-                      : space == 2 ? Space::Cluster
-                                   : Space::Shared;
+  instruction.space = encoder.takeSpace();
   if (encoder.take("relaxed"))
     instruction.target |= Relaxed;
   encoder.ignore({"release", "acquire", "cta", "cluster", "noComplete", "b64"});
