@@ -144,17 +144,16 @@ int DeviceBuilder::findTools() {
   if (!wantsBinary())
     return kDone;
   Expected<std::string> found = findPtxas();
-  if (!found) {
-    missing = toString(found.takeError());
+  Expected<std::string> version =
+      found ? getPtxasVersion(*found) : found.takeError();
+  if (!version) {
+    missing = toString(version.takeError());
     erase_if(kinds, [](StringRef kind) {
       return kind == "cubin" || kind == "fatbin";
     });
     return kinds.empty() ? fail(kLacking, missing) : kDone;
   }
   ptxas = *found;
-  Expected<std::string> version = getPtxasVersion(ptxas);
-  if (!version)
-    return fail(kLacking, version.takeError());
   ptxasVersion = *version;
   return kDone;
 }

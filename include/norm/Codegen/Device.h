@@ -63,9 +63,10 @@ llvm::Expected<std::unique_ptr<DeviceKernel>>
 compileForDevice(const KernelRequest &request, llvm::StringRef architecture,
                  int64_t alignment, llvm::StringRef reproducer = {});
 
-/// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: on the
-/// path, in $CUDA_HOME, $CUDA_PATH or /usr/local/cuda, or in the Python
-/// environment that $VIRTUAL_ENV names. Fails with where it was looked for.
+/// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: what the
+/// environment variable NORMC_PTXAS names, and no other; else on the path, in
+/// $CUDA_HOME, $CUDA_PATH or /usr/local/cuda, or in the Python environment that
+/// $VIRTUAL_ENV names. Fails with where it was looked for.
 llvm::Expected<std::string> findPtxas();
 
 /// What `ptxas --version` says of its release, such as "13.0, V13.0.88".
