@@ -158,7 +158,7 @@ void normc::simulator::executeStoreAsync(Warp &warp,
 // Ending
 //===----------------------------------------------------------------------===//
 
-void Cluster::completeBulkCopy(size_t index) {
+void Cluster::finishBulkCopy(size_t index) {
   BulkCopy copy = std::move(bulkCopies[index]);
   bulkCopies.erase(bulkCopies.begin() + static_cast<ptrdiff_t>(index));
   std::memmove(copy.destination, copy.source ? copy.source : copy.data.data(),
@@ -182,8 +182,7 @@ bool Cluster::completeBulkCopy(bool all) {
   if (bulkCopies.empty())
     return false;
   do
-    completeBulkCopy(
-        static_cast<size_t>(machine->random.below(bulkCopies.size())));
+    finishBulkCopy(machine->random.below(bulkCopies.size()));
   while (all && !bulkCopies.empty());
   return true;
 }
@@ -205,7 +204,7 @@ void normc::simulator::executeBulkWait(Warp &warp,
       if (copy.warp != &warp || copy.lane != lane || !copy.inGroup)
         continue;
       if (copy.group < last)
-        cluster.completeBulkCopy(i);
+        cluster.finishBulkCopy(i);
       else
         unfinished = std::min(unfinished, copy.time);
     }

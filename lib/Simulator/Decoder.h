@@ -61,7 +61,6 @@ public:
   /// Emits a branch whose target is known later.
   void emitBranch(const Instruction &instruction, const std::string &label,
                   unsigned line);
-  int architecture() const { return module.architecture; }
   uint32_t parameterBytes() const { return program.parameterBytes; }
   void fail(unsigned line, const std::string &message);
   bool failed() const { return !error.empty(); }

@@ -37,7 +37,6 @@ public:
   const std::string &name() const { return statement.parts[0]; }
   bool is(std::string_view other) const { return name() == other; }
   bool hasGuard() const { return !statement.guard.empty(); }
-  int architecture() const { return decoder.architecture(); }
 
   // Modifiers.
   bool take(std::string_view modifier);

@@ -27,6 +27,7 @@ enum : uint8_t {
   TakeNaN = 4,  ///< .NaN of min and max
   XorSign = 8,  ///< .xorsign.abs
   Relu = 16,
+  Absolute = 32, ///< .abs of three sources
 };
 
 namespace {
@@ -184,6 +185,31 @@ void modifiedExtremum(Warp &warp, const Instruction &instruction,
   });
 }
 
+/// min and max of three, from sm_100 on.
+template <typename Op>
+void extremumOfThree(Warp &warp, const Instruction &instruction,
+                     uint32_t lanes) {
+  uint32_t *d = warp.out<uint32_t>(instruction.operand[0]);
+  const uint8_t flags = instruction.flags;
+  forLanes(lanes, [&](unsigned lane) {
+    float result = 0;
+    bool anyNaN = false;
+    for (unsigned i = 1; i <= 3; ++i) {
+      float value =
+          floatOfBits(warp.in<uint32_t>(instruction.operand[i])[lane]);
+      if (flags & Flush)
+        value = flush(value);
+      if (flags & Absolute)
+        value = std::fabs(value);
+      anyNaN |= std::isnan(value);
+      result = i == 1 ? value : Op::apply(result, value);
+    }
+    if (flags & TakeNaN && anyNaN)
+      result = std::numeric_limits<float>::quiet_NaN();
+    d[lane] = bitsOfFloat(canonical(result));
+  });
+}
+
 /// Op on both floats of 64 bits.
 template <typename Op, unsigned sources>
 void pairs(Warp &warp, const Instruction &instruction, uint32_t lanes) {
@@ -260,6 +286,13 @@ static void encodeExtremum(Encoder &encoder, Type type) {
     instruction.flags |= TakeNaN;
   if (encoder.take("xorsign"))
     instruction.flags |= encoder.take("abs") ? XorSign : 0;
+  if (encoder.operands() == 4 && type == Type::F32) {
+    if (encoder.take("abs"))
+      instruction.flags |= Absolute;
+    return emitFloats(encoder,
+                      maximum ? extremumOfThree<Max> : extremumOfThree<Min>,
+                      type, 3);
+  }
   Handler handler = nullptr;
   if (!instruction.flags)
     handler = maximum ? select<Max, 2>(type, instruction)

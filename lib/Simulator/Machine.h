@@ -268,7 +268,7 @@ struct Cluster {
   void tryClusterBarrier();
   /// Completes copies in flight: one, or all. False if there is none.
   bool completeBulkCopy(bool all);
-  void completeBulkCopy(size_t index);
+  void finishBulkCopy(size_t index);
 
 private:
   void resetBlock(Block &block);

@@ -102,21 +102,29 @@ void Shadow::dropReaders(Cell &cell) {
 // Accesses
 //===----------------------------------------------------------------------===//
 
-bool Shadow::checkReaders(const Readers &readers, const SharedAccess &access,
-                          Conflict &conflict) const {
-  if (!readers.lanes || (access.strong && readers.warp & strongBit))
-    return true;
+/// The first of the readers whose read the access does not know of, or nobody.
+uint32_t Shadow::findUnordered(const Readers &readers,
+                               const SharedAccess &access) {
   uint32_t warp = readers.warp & ~strongBit;
   for (uint32_t lanes = readers.lanes; lanes; lanes &= lanes - 1) {
     unsigned thread =
         warp * warpSize + static_cast<unsigned>(__builtin_ctz(lanes));
-    if (thread == access.thread || (*access.known)[thread] >= readers.time)
-      continue;
-    conflict.kind = Conflict::Read;
-    conflict.other = thread;
-    return false;
+    if (thread != access.thread && (*access.known)[thread] < readers.time)
+      return thread;
   }
-  return true;
+  return nobody;
+}
+
+bool Shadow::checkReaders(const Readers &readers, const SharedAccess &access,
+                          Conflict &conflict) {
+  if (access.strong && readers.warp & strongBit)
+    return true;
+  uint32_t unordered = findUnordered(readers, access);
+  if (unordered == nobody)
+    return true;
+  conflict.kind = Conflict::Read;
+  conflict.other = unordered;
+  return false;
 }
 
 Conflict Shadow::check(const Cell &cell, const SharedAccess &access) const {
@@ -154,8 +162,11 @@ void Shadow::recordRead(Cell &cell, const SharedAccess &access) {
     return readers.warp == warp && readers.time == access.time;
   };
   Readers &first = cell.readers;
+  // Who waits for this read knows of those that it knows of; but a strong one
+  // excuses what a weak one does not.
+  bool covers = !access.strong || first.warp & strongBit;
   if (!first.lanes || sameMoment(first) ||
-      (first.warp == warp && first.lanes == lane)) {
+      (covers && !cell.more && findUnordered(first, access) == nobody)) {
     first = {warp, access.time, sameMoment(first) ? first.lanes | lane : lane};
     return;
   }

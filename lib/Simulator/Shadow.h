@@ -80,8 +80,10 @@ private:
   static constexpr uint32_t initializer = 0xfffffffe;
 
   Conflict check(const Cell &cell, const SharedAccess &access) const;
-  bool checkReaders(const Readers &readers, const SharedAccess &access,
-                    Conflict &conflict) const;
+  static uint32_t findUnordered(const Readers &readers,
+                                const SharedAccess &access);
+  static bool checkReaders(const Readers &readers, const SharedAccess &access,
+                           Conflict &conflict);
   void record(Cell &cell, const SharedAccess &access);
   void recordRead(Cell &cell, const SharedAccess &access);
   void dropReaders(Cell &cell);

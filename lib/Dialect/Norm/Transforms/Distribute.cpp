@@ -62,12 +62,13 @@ namespace {
 /// Spreads the rows of one launch over the threads of its blocks.
 class RowDistributor {
 public:
-  RowDistributor(gpu::LaunchOp launch, GPUScheduleAttr schedule)
+  /// Of rows of x whose elements have `xBytes`.
+  RowDistributor(gpu::LaunchOp launch, GPUScheduleAttr schedule, int64_t xBytes)
       : launch(launch), body(&launch.getBody().front()),
         lane(launch.getThreadIds().x), threads(schedule.getThreads()),
         blockThreads(schedule.getThreadsPerRow()),
         rows(schedule.getRowsPerBlock()), cluster(schedule.getCluster()),
-        accessBytes(schedule.getAccessBytes()),
+        accessBytes(schedule.getAccessBytes()), xBytes(xBytes),
         readsEarly(schedule.getWeightEarly()) {}
 
   LogicalResult run() {
@@ -113,7 +114,7 @@ private:
   Block *body;     ///< of one row
   Value lane;      ///< the thread's number among those of its row
   int64_t threads; ///< that share a row
-  int64_t blockThreads, rows, cluster, accessBytes;
+  int64_t blockThreads, rows, cluster, accessBytes, xBytes;
   bool readsEarly;
   /// By how many reductions an operation of the row has to wait for.
   llvm::MapVector<Operation *, unsigned> phaseOf;
@@ -418,11 +419,9 @@ namespace {
 class AccessBuilder {
 public:
   AccessBuilder(Operation *op, VectorType type, Value memory, Value index,
-                int64_t accessBytes)
-      : b(op), loc(op->getLoc()), type(type), memory(memory), index(index) {
-    int64_t bytes = type.getNumElements() * type.getElementTypeBitWidth() / 8;
-    alignment = llvm::MaybeAlign(std::min(bytes, accessBytes));
-  }
+                int64_t alignment)
+      : b(op), loc(op->getLoc()), type(type), memory(memory), index(index),
+        alignment(alignment) {}
 
   IRRewriter &builder() { return b; }
 
@@ -528,8 +527,14 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
       return op->emitOpError("must be masked by a number of elements");
     left = mask.getOperand(0);
   }
-  AccessBuilder access(op, op.getVectorType(), op.getBase(),
-                       op.getIndices().front(), accessBytes);
+  // Rows of another type are aligned to as many elements as x's, but to no more
+  // bytes.
+  VectorType type = op.getVectorType();
+  int64_t element = type.getElementTypeBitWidth() / 8;
+  int64_t alignment = std::min({accessBytes, accessBytes * element / xBytes,
+                                type.getNumElements() * element});
+  AccessBuilder access(op, type, op.getBase(), op.getIndices().front(),
+                       std::max(alignment, element));
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>) {
     access.builder().replaceOp(
         op, left ? access.loadFirst(left, op.getPadding()) : access.load());
@@ -598,6 +603,14 @@ void RowDistributor::hoistReads(Block &block) {
   }
 }
 
+/// Bytes of an element of x, the first operand with rows.
+static int64_t getXBytes(func::FuncOp function) {
+  for (Type type : function.getArgumentTypes())
+    if (auto rows = dyn_cast<MemRefType>(type); rows && rows.getRank() > 1)
+      return std::max<int64_t>(rows.getElementTypeBitWidth() / 8, 1);
+  return 4;
+}
+
 namespace {
 struct NormDistributePass
     : public norm::impl::NormDistributePassBase<NormDistributePass> {
@@ -627,7 +640,7 @@ struct NormDistributePass
       return signalPassFailure();
     }
     for (gpu::LaunchOp launch : launches)
-      if (failed(RowDistributor(launch, schedule).run()))
+      if (failed(RowDistributor(launch, schedule, getXBytes(function)).run()))
         return signalPassFailure();
   }
 };
