@@ -46,9 +46,9 @@ double decodeFloat(uint32_t bits, const Format &format);
 /// To an integer; NaN and infinities stay.
 double roundToIntegral(double value, Rounding rounding);
 
-/// Computes with another rounding of the host, which is restored. `f` must read
-/// its operands and write its result through volatiles, so that no compiler
-/// moves the operation.
+/// Computes with another rounding of the host, which is restored. Operations
+/// must take their operands from volatiles and leave results in one, so that no
+/// compiler moves them out.
 class RoundingScope {
 public:
   explicit RoundingScope(Rounding rounding);
