@@ -590,16 +590,23 @@ static void moveBefore(Operation *op, Operation *point) {
 /// read the next one meanwhile. (Rows may lie on one another as a whole, so
 /// that neither LLVM nor ptxas can do that; pieces of them are others.)
 void RowDistributor::hoistReads(Block &block) {
+  // More reads at once would only take registers.
+  constexpr unsigned mostAhead = 8;
+  unsigned ahead = 0;
   Operation *firstWrite = nullptr;
   for (Operation &op : llvm::make_early_inc_range(block)) {
     bool reads = accessesRows<MemoryEffects::Read>(op);
     bool writes = accessesRows<MemoryEffects::Write>(op);
     if (isa<gpu::AllReduceOp, scf::ForOp>(op) || (reads && writes))
       firstWrite = nullptr;
-    else if (reads && firstWrite)
+    else if (reads && firstWrite && ahead++ < mostAhead)
       moveBefore(&op, firstWrite);
-    else if (writes && !firstWrite)
+    else if (reads)
+      firstWrite = nullptr;
+    else if (writes && !firstWrite) {
       firstWrite = &op;
+      ahead = 0;
+    }
   }
 }
 

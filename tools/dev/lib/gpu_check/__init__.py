@@ -1,0 +1,1 @@
+"""Static proof of the quality of GPU kernels; see tools/dev/gpu-check."""

@@ -1,0 +1,154 @@
+"""The command line of tools/dev/gpu-check."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import signal
+import sys
+
+from . import assembled, bounds, devices, docs, kernels, measure, report
+from .kernels import Failure
+
+_DESCRIPTION = """\
+Proves what can be proved of GPU kernels without a GPU: compiles them to PTX,
+assembles that with ptxas where it is found, runs it in the simulated GPU for a
+few rows, and judges spills, bytes moved against the least there are, widths of
+accesses, barriers, and how much of a row each SM waits for at a time. A kernel
+is named
+  <op>-<dtype>[-residual]-n<N>-<target>
+such as rmsnorm-bf16-n4096-sm_90; a PATTERN may have * and ?. LayerNorm has a
+bias."""
+
+_END = """\
+exit codes: 0 nothing is over a bound without a reason, 1 wrong flags or a
+failed compilation, 2 the file of reasons is wrong, 3 something is over a bound
+without a reason or a reason is not needed, 4 something is missing (normc; ptxas
+for --emit-docs and --sass)"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(1, f"gpu-check: {message}, see tools/dev/gpu-check --help\n")
+
+
+def _counts(text):
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no list of numbers such as 16,16384")
+    return [int(part) for part in parts]
+
+
+def _parse(arguments):
+    parser = Parser(
+        prog="tools/dev/gpu-check", description=_DESCRIPTION, epilog=_END,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kernels", nargs="*", metavar="PATTERN",
+                        help="only kernels whose name matches")
+    parser.add_argument("--quick", action="store_true",
+                        help="a dozen kernels, as in CI")
+    parser.add_argument("--table", action="store_true",
+                        help="print all kernels, not only those over a bound")
+    parser.add_argument("--device", metavar="NAME",
+                        help="kernels for this GPU (A100, H100, H100-PCIe, "
+                        "H200, B200, L40S, RTX4090, RTX5090); the table says "
+                        "what they should take there")
+    parser.add_argument("--rows", type=_counts, default=[16, 16384],
+                        metavar="M,...", help="for so many rows "
+                        "(default: 16,16384)")
+    parser.add_argument("--sass", action="store_true",
+                        help="read the machine code, too, by nvdisasm or "
+                        "cuobjdump; a second more per kernel")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
+                        help="write all that was found")
+    parser.add_argument("--emit-docs", action="store_true",
+                        help="write docs/GpuKernels.md instead")
+    parser.add_argument("--reasons", type=pathlib.Path, metavar="FILE",
+                        help="other than "
+                        "test/Performance/census/gpu_reasons.json")
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
+                        help="where normc was built; builds nothing (default: "
+                        "build/release)")
+    options = parser.parse_args(arguments)
+    if options.emit_docs and (options.kernels or options.quick or
+                              options.device):
+        parser.error("--emit-docs is of all kernels")
+    return options
+
+
+def _judge(measurements, reasons):
+    return [(each, bounds.judge(each, reasons)) for each in measurements]
+
+
+def _write_json(path, judged):
+    path.write_text(json.dumps({"schema": 1, "kernels": [
+        each.as_json() | {"over": [dataclasses.asdict(e) for e in excesses]}
+        for each, excesses in judged]}, indent=1) + "\n")
+
+
+def _report(options, judged, device, tools, stale):
+    if options.json:
+        _write_json(options.json, judged)
+    over = [(each, excesses) for each, excesses in judged
+            if any(e.reason is None for e in excesses)]
+    if options.table or over:
+        print(report.table(judged if options.table else over, device,
+                           options.rows))
+    if options.table and device:
+        print(report.model(device))
+    if options.table and options.sass:
+        print(report.code_table([each for each, _ in judged]))
+    missing = [each for each, _ in judged if not each.resources]
+    if missing:
+        why = "does not know their target" if tools.ptxas else "was not found"
+        print(f"gpu-check: ptxas {why}: nothing is known of registers, spills "
+              f"and bytes in flight of {len(missing)} kernels")
+    for each in stale:
+        print(f"gpu-check: a reason is not needed any more: {each.kernel}, "
+              f"{each.field}")
+    print(f"gpu-check: {report.summary(judged)}")
+    return 3 if over or stale else 0
+
+
+def _stale(options, tools, reasons):
+    """Reasons are for all kernels and all that ptxas says of them; some kernels
+    alone cannot use them up."""
+    if options.kernels or options.quick or options.device or not tools.ptxas:
+        return []
+    return [each for each in reasons if not each.used and
+            (options.sass or each.field != "in flight, sass")]
+
+
+def main(source, arguments):
+    options = _parse(arguments)
+    try:
+        reasons = bounds.read_reasons(
+            options.reasons or
+            source / "test/Performance/census/gpu_reasons.json")
+        device = options.device and devices.device(options.device)
+        targets = [device.architecture] if device else kernels.TARGETS
+        chosen = kernels.select(options.kernels, options.quick, targets)
+        if not chosen:
+            names = " or ".join(options.kernels) or "as CI's dozen"
+            raise Failure(f"no kernel is named {names}", 1)
+        tools = measure.Tools.find(options.build or source / "build/release",
+                                   options.sass)
+        if options.emit_docs and not tools.ptxas:
+            raise Failure("--emit-docs needs ptxas", 4)
+        judged = _judge(measure.measure_all(chosen, tools), reasons)
+        if options.emit_docs:
+            docs.write(source / "docs" / "GpuKernels.md", judged,
+                       assembled.ptxas_version(tools.ptxas))
+            return 0
+        return _report(options, judged, device, tools,
+                       _stale(options, tools, reasons))
+    except Failure as failure:
+        print(f"gpu-check: {failure}", file=sys.stderr)
+        return failure.code
+
+
+if __name__ == "__main__":
+    # As other programs do whose output goes to head.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,210 @@
+"""What a kernel may do at most, why, and the reasons of those that do more."""
+
+import dataclasses
+import fnmatch
+import json
+
+from .kernels import Failure
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """`measure` and `limit` take a Measurement; None where it is not known."""
+    field: str
+    why: str
+    measure: object
+    limit: object
+    at_least: bool = False
+
+    def is_exceeded(self, value, limit):
+        return value < limit if self.at_least else value > limit
+
+
+SECTOR = 32
+IN_FLIGHT_BYTES = 32 * 1024
+
+
+def _sectors(bytes_):
+    return -(-bytes_ // SECTOR)
+
+
+def _rows_per_warp(each):
+    return max(1, 32 // each.manifest["threads_per_row"])
+
+
+def _shared_operands(each):
+    return [name for name in ("weight", "bias") if each.manifest[name]]
+
+
+def _row_bytes(each, operand):
+    return each.kernel.form.n * each.element_bytes(operand)
+
+
+def _loaded_rows(each):
+    """Bytes of each operand of a row that is read. A sum is read back by every
+    sweep but the first, which has it."""
+    x = _row_bytes(each, "x")
+    if not each.manifest["residual"]:
+        return [x] * each.sweeps
+    residual = _row_bytes(each, "residual")
+    return [x, residual] + [residual] * (each.sweeps - 1)
+
+
+def _stored_rows(each):
+    return [_row_bytes(each, name) for name in ("y", "residual")
+            if each.manifest[name]]
+
+
+def loaded_per_row(each):
+    return sum(_loaded_rows(each))
+
+
+def stored_per_row(each):
+    return sum(_stored_rows(each))
+
+
+def shared_bytes(each):
+    """Weight and bias."""
+    return sum(_row_bytes(each, name) for name in _shared_operands(each))
+
+
+def _least_loaded_sectors(each):
+    once = sum(_sectors(_row_bytes(each, name))
+               for name in _shared_operands(each))
+    return sum(map(_sectors, _loaded_rows(each))) + once / _rows_per_warp(each)
+
+
+def _narrow_bytes(each):
+    """Per row, in accesses of less than 16 bytes."""
+    return sum(count << power for power, count in
+               enumerate(each.counts["accesses"][:4])) / each.rows
+
+
+def _tail_bytes(each):
+    """Of all operands, past the last whole 16 bytes of x."""
+    n, size = each.kernel.form.n, each.element_bytes("x")
+    tail = n % (16 // size)
+    return (loaded_per_row(each) + stored_per_row(each) +
+            shared_bytes(each)) * tail / n
+
+
+def _barriers(each):
+    return each.counts["barriers"] + each.counts["cluster_barriers"]
+
+
+def _least_barriers(each):
+    cluster = each.manifest["cluster"] > 1
+    if each.manifest["threads_per_row"] <= 32 and not cluster:
+        return 0
+    return (2 if each.kernel.form.is_layernorm else 1) + cluster
+
+
+def _count(name):
+    return lambda each: each.counts[name] / each.rows
+
+
+def _resource(name):
+    return lambda each: each.resources and getattr(each.resources, name)
+
+
+def _constant(value):
+    return lambda each: value
+
+
+BOUNDS = (
+    Bound("findings", "The simulated GPU finds no race, no access out of "
+          "bounds and no barrier that some threads miss.",
+          lambda each: each.counts["findings"], _constant(0)),
+    Bound("spills", "Registers that go to memory take the bandwidth of the "
+          "row; a schedule that needs them holds too much (bytes, ptxas).",
+          _resource("spill_bytes"), _constant(0)),
+    Bound("stack", "Nothing is indexed that has to lie in memory (bytes, "
+          "ptxas).", _resource("stack_bytes"), _constant(0)),
+    Bound("local", "The same in the PTX and as simulated: no local memory.",
+          lambda each: each.program.local_accesses +
+          each.counts["local_bytes"], _constant(0)),
+    Bound("loaded", "Time is bytes. x and residual are read once, where "
+          "nothing holds the row once per sweep, weight and bias once "
+          "(bytes per row that threads ask for).",
+          _count("loaded_bytes"),
+          lambda each: loaded_per_row(each) + shared_bytes(each)),
+    Bound("stored", "y and the sum are written once (bytes per row).",
+          _count("stored_bytes"), stored_per_row),
+    Bound("loaded sectors", "A warp's accesses are whole sectors of 32 bytes "
+          "side by side; rows of one warp share weight and bias (per row).",
+          _count("loaded_sectors"), _least_loaded_sectors),
+    Bound("stored sectors", "The same of what is written (per row).",
+          _count("stored_sectors"),
+          lambda each: sum(map(_sectors, _stored_rows(each)))),
+    Bound("narrow", "Aligned rows are accessed by 16 bytes, all but the "
+          "elements past the last whole 16 (bytes per row).",
+          _narrow_bytes, _tail_bytes),
+    Bound("barriers", "One per statistic that several warps share, one more "
+          "where a cluster begins: its blocks must have started before one "
+          "writes to another. None within a warp.", _barriers,
+          _least_barriers),
+    Bound("in flight", "8 TB/s at 0.8 microseconds per trip to memory are 43 "
+          "KiB per SM, of which half or less are loads; warps that reduce or "
+          "store load nothing meanwhile (bytes, in the order of the PTX).",
+          lambda each: each.in_flight, _constant(IN_FLIGHT_BYTES), True),
+    Bound("in flight, sass", "The same in the order that ptxas chose (with "
+          "--sass).", lambda each: each.code_in_flight,
+          _constant(IN_FLIGHT_BYTES), True),
+)
+
+
+@dataclasses.dataclass
+class Reason:
+    """A field may reach `allowed` in kernels whose name matches; what is said
+    of bytes in flight holds for both orders of instructions."""
+    kernel: str
+    field: str
+    allowed: float
+    reason: str
+    used: bool = False
+
+    def covers(self, kernel, bound, value):
+        return (self.field in (bound.field, bound.field.partition(",")[0]) and
+                fnmatch.fnmatchcase(kernel, self.kernel) and
+                not bound.is_exceeded(value, self.allowed))
+
+
+def read_reasons(path):
+    try:
+        reasons = [Reason(pattern, field, float(most), each["reason"])
+                   for each in json.loads(path.read_text())["reasons"]
+                   for pattern, fields in each["allowed"].items()
+                   for field, most in fields.items()]
+        for each in reasons:
+            if each.field not in {bound.field for bound in BOUNDS}:
+                raise ValueError(f"no bound is named '{each.field}'")
+            if not each.reason.strip():
+                raise ValueError(f"{each.kernel} has no reason")
+    except (OSError, ValueError, KeyError, TypeError,
+            AttributeError) as error:
+        raise Failure(f"{path}: {error}", 2) from None
+    return reasons
+
+
+@dataclasses.dataclass
+class Excess:
+    field: str
+    value: float
+    limit: float
+    reason: str | None
+
+
+def judge(measurement, reasons):
+    """The bounds that a kernel exceeds."""
+    excesses = []
+    for bound in BOUNDS:
+        value = bound.measure(measurement)
+        limit = bound.limit(measurement)
+        if value is None or not bound.is_exceeded(value, limit):
+            continue
+        found = None
+        for reason in reasons:
+            if reason.covers(measurement.kernel.name, bound, value):
+                reason.used, found = True, found or reason.reason
+        excesses.append(Excess(bound.field, value, limit, found))
+    return excesses
