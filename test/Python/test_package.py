@@ -401,12 +401,13 @@ module attributes {transform.with_named_sequence} {
 
 
 def test_compile_time():
-    """Under 20 ms each is the aim; other work on the machine may double it.
-    Of the process' own time, so that waiting for others does not count."""
+    """Under 20 ms per instance is the aim; other work on the machine may double
+    it. Of the process' own time, so that waiting for others does not count. A
+    kernel for any number of rows has two instances, one for known rows one."""
     times = []
     for n in range(512, 512 + 20 * 64, 64):
         start = time.process_time()
-        rmsnorm(n=n)
+        rmsnorm(n=n, rows=8)
         times.append(time.process_time() - start)
     assert statistics.median(times) < 0.040
 
