@@ -20,7 +20,7 @@ using namespace mlir::norm;
 
 /// Elements of a row that a thread holds in registers: with 64 of any type no
 /// kernel of 512 threads spills (ptxas, sm_80 to sm_120), with 128 all do.
-static constexpr int64_t kHeld = 64, kHeldF64 = 32;
+static constexpr int64_t kHeld = 64;
 
 /// Elements up to which a thread has registers for the weight as well.
 static constexpr int64_t kHeldBesideWeight = 32;
@@ -64,14 +64,13 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType, int64_t n,
     threads = std::max<int64_t>(threads, 4);
     return get(threads, 128 / threads, /*cluster=*/1, DeviceHold::Registers);
   }
-  int64_t held = xType.isF64() ? kHeldF64 : kHeld;
-  int64_t threads = share(held);
+  int64_t threads = share(kHeld);
   int64_t cluster = 1;
   if (hasClusters)
     cluster = std::min<int64_t>(
         llvm::PowerOf2Ceil(llvm::divideCeil(n, blockElements(xType))),
         kMostBlocks);
-  if (threads <= kMostThreads * cluster && n <= held * threads)
+  if (threads <= kMostThreads * cluster && n <= kHeld * threads)
     return get(threads / cluster, /*rows=*/1, cluster, DeviceHold::Registers);
   return get(std::min(virtualThreads, kMostThreads), /*rows=*/1,
              /*cluster=*/1, DeviceHold::Global);

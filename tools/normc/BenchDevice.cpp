@@ -12,7 +12,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "RunDevice.h"
-#include "norm/Codegen/Device.h"
 #include "norm/Runtime/normc_cuda_device.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -185,13 +184,11 @@ int DeviceBench::report(StringRef name, int64_t bytes) {
 }
 
 int DeviceBench::run(StringRef architecture) {
-  int64_t row = request.n * getElementBytes(request.x);
-  Expected<std::unique_ptr<DeviceKernel>> kernel =
-      compileForDevice(request, architecture, std::min<int64_t>(16, row & -row),
-                       request.schedule.empty() ? kReproducer : "");
+  int code = kDone;
+  std::unique_ptr<DeviceKernel> kernel =
+      compileForArrays(request, architecture, code);
   if (!kernel)
-    return fail(request.schedule.empty() ? kInternal : kBadFlags,
-                kernel.takeError());
+    return code;
   int64_t bytes = rows * request.n * getBytesPerElement(request);
   for (auto parameter : {request.weight, request.bias})
     if (parameter)
@@ -201,10 +198,10 @@ int DeviceBench::run(StringRef architecture) {
                                             sizeof(message))) &&
               ok(normc_cuda_stream_create(kDevice, &stream, message,
                                           sizeof(message))) &&
-              allocateSets(bytes) && capture((*kernel)->kernel) && measure();
+              allocateSets(bytes) && capture(kernel->kernel) && measure();
   if (!done)
     return fail(kLacking, message);
-  return report((*kernel)->name, bytes);
+  return report(kernel->name, bytes);
 }
 
 int normc::benchOnDevice(const KernelRequest &request,

@@ -13,7 +13,6 @@
 
 #include "RunDevice.h"
 #include "norm/Codegen/Compile.h"
-#include "norm/Codegen/Device.h"
 #include "norm/Runtime/normc_cuda_device.h"
 #include "norm/Simulator/normc_cuda_sim.h"
 #include "norm/Target/NVPTXTarget.h"
@@ -42,10 +41,19 @@ Expected<DeviceTarget> normc::resolveDeviceTarget(StringRef name) {
   return target;
 }
 
-/// Bytes that one access may have: rows of x in C order are so aligned.
-static int64_t getAlignment(const KernelRequest &request) {
+std::unique_ptr<DeviceKernel>
+normc::compileForArrays(const KernelRequest &request, StringRef architecture,
+                        int &code) {
+  // Rows of x are aligned to what divides their bytes.
   int64_t row = request.n * getElementBytes(request.x);
-  return std::min<int64_t>(16, row & -row);
+  bool isGiven = !request.schedule.empty();
+  Expected<std::unique_ptr<DeviceKernel>> kernel =
+      compileForDevice(request, architecture, std::min<int64_t>(16, row & -row),
+                       isGiven ? "" : kReproducer);
+  if (kernel)
+    return std::move(*kernel);
+  code = fail(isGiven ? kBadFlags : kInternal, kernel.takeError());
+  return nullptr;
 }
 
 //===----------------------------------------------------------------------===//
@@ -199,12 +207,11 @@ static int reportSimulation(sys::DynamicLibrary &simulator) {
 
 int normc::runOnDevice(const KernelRequest &request, const DeviceTarget &target,
                        normc_args args) {
-  Expected<std::unique_ptr<DeviceKernel>> kernel =
-      compileForDevice(request, target.architecture, getAlignment(request),
-                       request.schedule.empty() ? kReproducer : "");
+  int code = kDone;
+  std::unique_ptr<DeviceKernel> kernel =
+      compileForArrays(request, target.architecture, code);
   if (!kernel)
-    return fail(request.schedule.empty() ? kInternal : kBadFlags,
-                kernel.takeError());
+    return code;
   sys::DynamicLibrary simulator;
   if (target.simulated) {
     std::string path = getSimulator(), error;
@@ -214,7 +221,7 @@ int normc::runOnDevice(const KernelRequest &request, const DeviceTarget &target,
     setenv("NORMC_CUDA_DRIVER", path.c_str(), /*replace=*/1);
     setenv("NORMC_SIM_ARCH", target.architecture.c_str(), /*replace=*/1);
   }
-  DeviceCall call(**kernel);
+  DeviceCall call(*kernel);
   bool done = true;
   for (const normc_tensor *input :
        {&args.x, &args.residual, &args.weight, &args.bias})

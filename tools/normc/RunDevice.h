@@ -14,7 +14,7 @@
 #define NORM_TOOLS_NORMC_RUNDEVICE_H
 
 #include "Flags.h"
-#include "norm/Codegen/Request.h"
+#include "norm/Codegen/Device.h"
 #include "norm/Runtime/normc_runtime.h"
 
 namespace normc {
@@ -34,6 +34,12 @@ llvm::Expected<DeviceTarget> resolveDeviceTarget(llvm::StringRef name);
 /// The stand-in for the driver that simulates a GPU, built and installed beside
 /// this program.
 std::string getSimulator();
+
+/// Compiles the kernel of `request` for rows of x in C order. Null where that
+/// failed, which has been said; `code` is then what the driver is to exit with.
+std::unique_ptr<mlir::norm::DeviceKernel>
+compileForArrays(const mlir::norm::KernelRequest &request,
+                 llvm::StringRef architecture, int &code);
 
 /// Compiles the kernel of `request` and runs it on `args`, whose operands are
 /// arrays in C order in the memory of the host. On the simulated GPU it prints
