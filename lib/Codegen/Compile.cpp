@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Compile.h"
+#include "Optimize.h"
 #include "mlir/Dialect/Affine/IR/ValueBoundsOpInterfaceImpl.h"
 #include "mlir/Dialect/Arith/IR/ValueBoundsOpInterfaceImpl.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
@@ -135,7 +136,8 @@ static constexpr char optimization[] =
     "early-cse<memssa>,instcombine<max-iterations=1;no-verify-fixpoint>,"
     "simplifycfg)";
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+void mlir::norm::optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                          StringRef text) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -150,7 +152,7 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
     if (function.hasInternalLinkage() && !function.isDeclaration())
       function.addFnAttr(llvm::Attribute::AlwaysInline);
   llvm::ModulePassManager passes;
-  llvm::cantFail(builder.parsePassPipeline(passes, optimization));
+  llvm::cantFail(builder.parsePassPipeline(passes, text));
   passes.run(module, modules);
 }
 
@@ -175,7 +177,7 @@ mlir::norm::translateToLLVMIR(ModuleOp module, const CPUTarget &target,
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }
 
-  optimize(*result, **machine);
+  optimize(*result, **machine, optimization);
   return result;
 }
 
