@@ -28,28 +28,31 @@ static constexpr char rowsHeader[] =
 #include "NormcRowsText.inc"
     ;
 
-llvm::Expected<KernelChoice> mlir::norm::selectSchedule(ModuleOp module,
-                                                        StringRef target) {
+llvm::Expected<SmallVector<KernelChoice>>
+mlir::norm::selectSchedules(ModuleOp module, StringRef target) {
   PassManager pm(module.getContext());
   NormSelectSchedulePassOptions options;
   options.target = target.str();
   pm.addNestedPass<func::FuncOp>(createNormSelectSchedulePass(options));
   if (failed(pm.run(module)))
     return llvm::createStringError("no schedule could be chosen");
-  auto function = *module.getOps<func::FuncOp>().begin();
-  auto print = [&](StringRef name) {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    Attribute attribute = function->getAttr(name);
-    if (auto string = dyn_cast<StringAttr>(attribute))
-      os << string.getValue();
-    else
-      os << attribute;
-    return text;
-  };
-  return KernelChoice{print(NormDialect::kTreeAttr),
-                      print(NormDialect::kScheduleAttr),
-                      print(NormDialect::kScheduleSourceAttr)};
+  SmallVector<KernelChoice> choices;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    auto print = [&](StringRef name) {
+      std::string text;
+      llvm::raw_string_ostream os(text);
+      Attribute attribute = function->getAttr(name);
+      if (auto string = dyn_cast<StringAttr>(attribute))
+        os << string.getValue();
+      else
+        os << attribute;
+      return text;
+    };
+    choices.push_back({print(NormDialect::kTreeAttr),
+                       print(NormDialect::kScheduleAttr),
+                       print(NormDialect::kScheduleSourceAttr)});
+  }
+  return choices;
 }
 
 /// The declarations: `comment` says what the arguments are, `call` is the body
@@ -242,11 +245,7 @@ static llvm::json::Object describeTarget(const CPUTarget &target) {
 }
 
 static std::string printManifest(llvm::json::Object kernel,
-                                 llvm::json::Object target,
-                                 const KernelChoice &choice) {
-  kernel["tree"] = choice.tree;
-  kernel["schedule"] = choice.schedule;
-  kernel["schedule_source"] = choice.source;
+                                 llvm::json::Object target) {
   llvm::json::Value manifest = llvm::json::Object{
       {"schema", 1},
       {"abi", static_cast<int64_t>(NORMC_ABI)},
@@ -257,6 +256,16 @@ static std::string printManifest(llvm::json::Object kernel,
       {"kernels", llvm::json::Array{std::move(kernel)}},
   };
   return llvm::formatv("{0:2}\n", manifest).str();
+}
+
+/// The manifest of a CPU's kernel.
+static std::string printManifest(llvm::json::Object kernel,
+                                 const CPUTarget &target,
+                                 const KernelChoice &choice) {
+  kernel["tree"] = choice.tree;
+  kernel["schedule"] = choice.schedule;
+  kernel["schedule_source"] = choice.source;
+  return printManifest(std::move(kernel), describeTarget(target));
 }
 
 static llvm::json::Value extent(int64_t value) {
@@ -293,7 +302,7 @@ static llvm::json::Object describeKernel(const FileKernel &kernel) {
 std::string mlir::norm::makeManifest(const FileKernel &kernel,
                                      const CPUTarget &target,
                                      const KernelChoice &choice) {
-  return printManifest(describeKernel(kernel), describeTarget(target), choice);
+  return printManifest(describeKernel(kernel), target, choice);
 }
 
 /// What a request asks of the kernel `name`.
@@ -341,48 +350,63 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
         {"regime", regime == Regime::Cached ? "cached" : "streaming"},
         {"symbol", getInstanceName(name, regime)}});
   kernel["instances"] = std::move(instances);
-  return printManifest(std::move(kernel), describeTarget(target), choice);
+  return printManifest(std::move(kernel), target, choice);
 }
 
-/// The manifest of a kernel that takes `structName` by value.
-static std::string printDeviceManifest(llvm::json::Object kernel,
-                                       const Twine &structName,
-                                       StringRef architecture,
-                                       const KernelChoice &choice,
-                                       StringRef ptxas) {
+/// An instance of a GPU kernel, and how it is launched.
+static llvm::json::Object describeInstance(const DeviceInstance &instance,
+                                           const KernelChoice &choice) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<NormDialect>();
   auto schedule =
       cast<GPUScheduleAttr>(parseAttribute(choice.schedule, &context));
+  llvm::json::Object sizes{{"smallest", instance.sizes.smallest}};
+  if (instance.sizes.largest != RowSizes::kNoBound)
+    sizes["largest"] = instance.sizes.largest;
+  return llvm::json::Object{{"symbol", instance.symbol},
+                            {"sizes", std::move(sizes)},
+                            {"tree", choice.tree},
+                            {"schedule", choice.schedule},
+                            {"schedule_source", choice.source},
+                            {"threads_per_row", schedule.getThreadsPerRow()},
+                            {"rows_per_block", schedule.getRowsPerBlock()},
+                            {"cluster", schedule.getCluster()},
+                            {"access_bytes", schedule.getAccessBytes()},
+                            {"hold", stringifyDeviceHold(schedule.getHold())}};
+}
+
+/// The manifest of a kernel that takes `structName` by value.
+static std::string
+printDeviceManifest(llvm::json::Object kernel, const Twine &structName,
+                    StringRef architecture, ArrayRef<DeviceInstance> instances,
+                    ArrayRef<KernelChoice> choices, StringRef ptxas) {
   kernel["parameters"] = llvm::json::Array{("struct " + structName).str(),
                                            "int64_t begin", "int64_t end"};
-  kernel["threads_per_row"] = schedule.getThreadsPerRow();
-  kernel["rows_per_block"] = schedule.getRowsPerBlock();
-  kernel["cluster"] = schedule.getCluster();
-  kernel["access_bytes"] = schedule.getAccessBytes();
-  kernel["hold"] = stringifyDeviceHold(schedule.getHold());
+  llvm::json::Array described;
+  for (auto [instance, choice] : llvm::zip(instances, choices))
+    described.push_back(describeInstance(instance, choice));
+  kernel["instances"] = std::move(described);
   llvm::json::Object target{{"name", architecture},
                             {"triple", "nvptx64-nvidia-cuda"}};
   if (!ptxas.empty())
     target["ptxas"] = ptxas;
-  return printManifest(std::move(kernel), std::move(target), choice);
+  return printManifest(std::move(kernel), std::move(target));
 }
 
 std::string mlir::norm::makeDeviceManifest(const KernelRequest &request,
                                            StringRef architecture,
                                            StringRef name,
-                                           const KernelChoice &choice,
+                                           ArrayRef<DeviceInstance> instances,
+                                           ArrayRef<KernelChoice> choices,
                                            StringRef ptxas) {
-  llvm::json::Object kernel = describeKernel(request, name);
-  kernel["general"] = (name + kGeneralSuffix).str();
-  return printDeviceManifest(std::move(kernel), "normc_rows", architecture,
-                             choice, ptxas);
+  return printDeviceManifest(describeKernel(request, name), "normc_rows",
+                             architecture, instances, choices, ptxas);
 }
-
 std::string mlir::norm::makeDeviceManifest(const FileKernel &kernel,
                                            StringRef architecture,
-                                           const KernelChoice &choice,
+                                           ArrayRef<DeviceInstance> instances,
+                                           ArrayRef<KernelChoice> choices,
                                            StringRef ptxas) {
   return printDeviceManifest(describeKernel(kernel), getStructName(kernel),
-                             architecture, choice, ptxas);
+                             architecture, instances, choices, ptxas);
 }

@@ -147,10 +147,33 @@ llvm::Expected<std::string> mlir::norm::emitPTX(llvm::Module &module,
   return std::string(bytes.begin(), bytes.end());
 }
 
+/// All but name, images and the next instance.
+static normc_cuda_kernel describeInstance(const KernelRequest &request,
+                                          const DeviceInstance &instance,
+                                          GPUScheduleAttr schedule) {
+  normc_cuda_kernel kernel = {};
+  kernel.struct_size = sizeof(kernel);
+  kernel.abi = NORMC_ABI;
+  kernel.threads_per_row = schedule.getThreadsPerRow();
+  kernel.rows_per_block = schedule.getRowsPerBlock();
+  kernel.cluster = schedule.getCluster();
+  kernel.access_bytes = schedule.getAccessBytes();
+  kernel.n_min = instance.sizes.smallest;
+  kernel.n_max = instance.sizes.largest;
+  kernel.rows_bytes = sizeof(normc_rows);
+  normc_kernel_info info = makeKernelInfo(request);
+  const normc_dtype *types[] = {
+      &info.x, &info.residual,     &info.weight,    &info.bias, &info.scale,
+      &info.y, &info.residual_out, &info.scale_out, &info.rstd, &info.mean};
+  for (auto [i, type] : llvm::enumerate(types))
+    kernel.element_bytes[i] = type->bits / 8;
+  return kernel;
+}
+
 llvm::Expected<std::unique_ptr<DeviceKernel>>
 mlir::norm::compileForDevice(const KernelRequest &request,
                              StringRef architecture, int64_t alignment,
-                             StringRef reproducer) {
+                             bool withGeneral, StringRef reproducer) {
   DialectRegistry registry;
   registerForCompilation(registry);
   registerForDeviceCompilation(registry);
@@ -163,14 +186,18 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   });
   auto made = std::make_unique<DeviceKernel>();
   made->name = getKernelName(request, architecture);
-  auto module = buildDeviceModule(&context, request, architecture, made->name,
-                                  alignment, /*withGeneral=*/false);
-  llvm::Expected<KernelChoice> choice = selectSchedule(*module, architecture);
-  if (!choice)
-    return llvm::createStringError(llvm::toString(choice.takeError()) + reason);
-  auto function = *module->getOps<func::FuncOp>().begin();
-  auto schedule =
-      function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
+  auto module = buildModule(&context, request, architecture, made->name,
+                            {Regime::Cached});
+  made->instances = createDeviceInstances(*module, alignment, withGeneral);
+  auto choices = selectSchedules(*module, architecture);
+  if (!choices)
+    return llvm::createStringError(llvm::toString(choices.takeError()) +
+                                   reason);
+  auto functions = module->getOps<func::FuncOp>();
+  for (auto [function, instance] : llvm::zip(functions, made->instances))
+    made->chain.push_back(describeInstance(
+        request, instance,
+        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr)));
   if (failed(lowerToNVVM(*module, architecture, reproducer)))
     return llvm::createStringError("the kernel could not be lowered" + reason);
   llvm::LLVMContext llvmContext;
@@ -186,23 +213,12 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   made->image.size = made->ptx.size();
   architecture.drop_front(3).getAsInteger(10, made->image.arch);
   made->image.kind = NORMC_CUDA_PTX;
-  normc_cuda_kernel &kernel = made->kernel;
-  kernel.struct_size = sizeof(kernel);
-  kernel.abi = NORMC_ABI;
-  kernel.name = made->name.c_str();
-  kernel.images = &made->image;
-  kernel.image_count = 1;
-  kernel.threads_per_row = schedule.getThreadsPerRow();
-  kernel.rows_per_block = schedule.getRowsPerBlock();
-  kernel.cluster = schedule.getCluster();
-  kernel.access_bytes = schedule.getAccessBytes();
-  kernel.rows_bytes = sizeof(normc_rows);
-  normc_kernel_info info = makeKernelInfo(request);
-  const normc_dtype *types[] = {
-      &info.x, &info.residual,     &info.weight,    &info.bias, &info.scale,
-      &info.y, &info.residual_out, &info.scale_out, &info.rstd, &info.mean};
-  for (auto [i, type] : llvm::enumerate(types))
-    kernel.element_bytes[i] = type->bits / 8;
+  for (auto [i, kernel] : llvm::enumerate(made->chain)) {
+    kernel.name = made->instances[i].symbol.c_str();
+    kernel.images = &made->image;
+    kernel.image_count = 1;
+    kernel.next = i + 1 < made->chain.size() ? &made->chain[i + 1] : nullptr;
+  }
   return made;
 }
 

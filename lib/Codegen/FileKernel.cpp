@@ -23,8 +23,10 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "norm/Codegen/Compile.h"
+#include "norm/Codegen/DeviceInstances.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
 #include "norm/Dialect/Norm/Transforms/Passes.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -380,6 +382,8 @@ static Value findRows(Value value, bool throughResults) {
 static LogicalResult findInPlace(ModuleOp module, StringRef target,
                                  FileKernel &kernel) {
   OwningOpRef<ModuleOp> copy = module.clone();
+  if (isNVPTXTargetName(target))
+    createDeviceInstances(*copy, /*alignment=*/16, /*withGeneral=*/false);
   if (failed(lowerToStage(*copy, target, "form-sweeps")))
     return failure();
   auto function = *copy->getOps<func::FuncOp>().begin();

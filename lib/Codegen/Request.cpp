@@ -127,12 +127,6 @@ static llvm::Error verifyAnywhere(const KernelRequest &request) {
 llvm::Error mlir::norm::verifyDeviceRequest(const KernelRequest &request) {
   if (llvm::Error error = verifyAnywhere(request))
     return error;
-  if (ShapedType::isDynamic(request.n))
-    return llvm::createStringError(
-        "a GPU's kernel needs a known N, such as --n=4096 or --shape=?x4096");
-  if (request.getNormInput() == ElementKind::F64)
-    return llvm::createStringError("a GPU's kernel sums rows of f32, f16 or "
-                                   "bf16, got f64");
   return verifySchedule<GPUScheduleAttr>(request.schedule);
 }
 
@@ -432,41 +426,4 @@ OwningOpRef<ModuleOp> mlir::norm::buildModule(MLIRContext *context,
                                               StringRef target, StringRef name,
                                               ArrayRef<Regime> regimes) {
   return ModuleBuilder(context, request).run(target, name, regimes);
-}
-
-/// Says in norm.operands to how many bytes the rows of x are aligned. A given
-/// schedule accesses no more at once.
-static void setAlignment(func::FuncOp function, int64_t alignment) {
-  if (auto given =
-          function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr))
-    function->setAttr(
-        NormDialect::kScheduleAttr,
-        GPUScheduleAttr::get(given.getContext(), given.getThreadsPerRow(),
-                             given.getRowsPerBlock(), given.getCluster(),
-                             std::min(given.getAccessBytes(), alignment),
-                             given.getHold(), given.getWeightEarly()));
-  auto operands =
-      function->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
-  SmallVector<Attribute> entries(operands.getValue());
-  NamedAttrList x(cast<DictionaryAttr>(entries.front()));
-  Builder b(function.getContext());
-  x.set("alignment", b.getI64IntegerAttr(alignment));
-  entries.front() = x.getDictionary(function.getContext());
-  function->setAttr(NormDialect::kOperandsAttr, b.getArrayAttr(entries));
-}
-
-OwningOpRef<ModuleOp> mlir::norm::buildDeviceModule(
-    MLIRContext *context, const KernelRequest &request, StringRef architecture,
-    StringRef name, int64_t alignment, bool withGeneral) {
-  OwningOpRef<ModuleOp> module =
-      buildModule(context, request, architecture, name, {Regime::Cached});
-  auto function = *module->getOps<func::FuncOp>().begin();
-  if (withGeneral) {
-    auto general = function.clone();
-    general.setName((name + kGeneralSuffix).str());
-    module->push_back(general);
-    setAlignment(general, getElementBytes(request.x));
-  }
-  setAlignment(function, alignment);
-  return module;
 }

@@ -59,6 +59,12 @@ normc_cuda_check_kernel(const struct normc_cuda_kernel *kernel,
                       "kernel has access_bytes %d or element_bytes that are "
                       "no powers of two, or none for x or y",
                       (int64_t)kernel->access_bytes);
+  if (kernel->n_min < 1 || kernel->n_min > kernel->n_max)
+    return NORMC_FAIL(
+        text, NORMC_ERROR_VALUE,
+        "kernel is for rows of %d to %d elements: at least 1, and "
+        "a range are accepted",
+        kernel->n_min, kernel->n_max);
   if (kernel->rows_bytes < sizeof(struct normc_rows) ||
       kernel->rows_bytes > MAX_ROWS_BYTES)
     return NORMC_FAIL(text, NORMC_ERROR_ABI,
@@ -155,6 +161,20 @@ enum normc_status normc_cuda_check_rows(const struct normc_cuda_kernel *kernel,
                       "rows has n = %d and inner = %d: at least 1 each is "
                       "accepted",
                       rows->n, rows->inner);
+  if (rows->n < kernel->n_min || rows->n > kernel->n_max)
+    return kernel->n_min == kernel->n_max
+               ? NORMC_FAIL(text, NORMC_ERROR_SHAPE,
+                            "rows has n = %d: this kernel is for %d", rows->n,
+                            kernel->n_min)
+               : NORMC_FAIL(text, NORMC_ERROR_SHAPE,
+                            "rows has n = %d: this kernel is for %d to %d",
+                            rows->n, kernel->n_min, kernel->n_max);
+  int64_t multiple = kernel->access_bytes / kernel->element_bytes[NORMC_X];
+  if (kernel->n_min != kernel->n_max && multiple > 1 && rows->n % multiple)
+    return NORMC_FAIL(text, NORMC_ERROR_ALIGNMENT,
+                      "rows has n = %d: this kernel needs a multiple of %d; "
+                      "take an instance with narrower accesses",
+                      rows->n, multiple);
   for (int i = 0; i < NORMC_CUDA_OPERANDS; ++i) {
     if (!kernel->element_bytes[i])
       continue;

@@ -142,9 +142,14 @@ enum normc_status normc_cuda_launch(struct normc_cuda_kernel *kernel,
   enum normc_status status = normc_cuda_check_kernel(kernel, &text);
   if (!status)
     status = normc_cuda_check_rows(kernel, rows, begin, end, &text);
-  if (status == NORMC_ERROR_ALIGNMENT && kernel->general)
-    return normc_cuda_launch(kernel->general, rows, begin, end, stream, message,
-                             capacity);
+  while ((status == NORMC_ERROR_ALIGNMENT || status == NORMC_ERROR_SHAPE) &&
+         launch.kernel->next) {
+    launch.kernel = launch.kernel->next;
+    normc_text_begin(&text, message, capacity);
+    status = normc_cuda_check_kernel(launch.kernel, &text);
+    if (!status)
+      status = normc_cuda_check_rows(launch.kernel, rows, begin, end, &text);
+  }
   if (status || begin == end)
     return status;
   status = normc_cuda_find_driver(&launch.driver, &text);
@@ -181,8 +186,8 @@ enum normc_status normc_cuda_prepare(struct normc_cuda_kernel *kernel,
     status = normc_cuda_find_driver(&driver, &text);
   if (!status)
     status = normc_cuda_find_gpu(driver, device, &gpu, &text);
-  if (!status && kernel->general)
-    status = normc_cuda_prepare(kernel->general, device, message, capacity);
+  if (!status && kernel->next)
+    status = normc_cuda_prepare(kernel->next, device, message, capacity);
   if (status || normc_cuda_find_loaded(driver, kernel, gpu))
     return status;
   normc_cu_context popped;

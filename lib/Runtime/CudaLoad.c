@@ -349,15 +349,13 @@ enum normc_status normc_cuda_load(const struct normc_driver *driver,
   return status;
 }
 
-enum normc_status normc_cuda_release(struct normc_cuda_kernel *kernel,
-                                     char *message, size_t capacity) {
-  struct normc_text text;
+static enum normc_status release(struct normc_cuda_kernel *kernel,
+                                 struct normc_text *text) {
   const struct normc_driver *driver;
-  normc_text_begin(&text, message, capacity);
-  enum normc_status status = normc_cuda_check_kernel(kernel, &text);
+  enum normc_status status = normc_cuda_check_kernel(kernel, text);
   if (status || !kernel->state)
     return status;
-  status = normc_cuda_find_driver(&driver, &text);
+  status = normc_cuda_find_driver(&driver, text);
   if (status)
     return status;
   normc_cu_result result = NORMC_CU_SUCCESS;
@@ -379,6 +377,17 @@ enum normc_status normc_cuda_release(struct normc_cuda_kernel *kernel,
   free(loads);
   kernel->state = NULL;
   normc_cuda_unlock();
-  return result ? normc_cuda_explain(driver, result, "unload the kernel", &text)
+  return result ? normc_cuda_explain(driver, result, "unload the kernel", text)
                 : NORMC_OK;
+}
+
+enum normc_status normc_cuda_release(struct normc_cuda_kernel *kernel,
+                                     char *message, size_t capacity) {
+  struct normc_text text;
+  enum normc_status status;
+  normc_text_begin(&text, message, capacity);
+  do
+    status = release(kernel, &text);
+  while (!status && (kernel = kernel->next));
+  return status;
 }

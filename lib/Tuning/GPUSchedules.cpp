@@ -43,8 +43,27 @@ static int64_t blockElements(FloatType type) {
   return type.getIntOrFloatBitWidth() == 16 ? 16384 : 32768;
 }
 
-GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType, int64_t n,
+SmallVector<RowSizes> mlir::norm::getGPURowSizes(FloatType xType) {
+  SmallVector<RowSizes> all;
+  int64_t widest = getGPUTree(xType, RowSizes::kNoBound).getLanes();
+  for (int64_t smallest = 1;;) {
+    // A warp's tree and, from there on, four accesses of each thread.
+    int64_t group = getGPUTree(xType, 1).getGroup();
+    int64_t lanes =
+        std::max(getGPUTree(xType, smallest).getLanes(), 32 * group);
+    if (lanes == widest)
+      break;
+    all.push_back({smallest, 4 * lanes});
+    smallest = 4 * lanes + 1;
+  }
+  all.push_back({all.back().largest + 1, RowSizes::kNoBound});
+  return all;
+}
+
+GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
+                                                  RowSizes sizes,
                                                   bool hasClusters) {
+  int64_t n = sizes.largest;
   auto get = [&](int64_t threads, int64_t rows, int64_t cluster,
                  DeviceHold hold) {
     bool early = hold == DeviceHold::Registers &&

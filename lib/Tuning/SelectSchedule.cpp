@@ -208,25 +208,41 @@ struct NormSelectSchedulePass
       return getOperation()->emitError()
              << llvm::toString(resolved.takeError());
     FloatType xType = op.getXElementType();
-    int64_t n = op.getRowSize();
-    int64_t rank = cast<ShapedType>(op.getX().getType()).getRank();
-    TreeAttr tree = getGPUTree(xType, n);
-    if (rank != 2 || xType.isF64() || ShapedType::isDynamic(n) ||
-        n > tree.getLanes() * tree.getTerms())
+    if (cast<ShapedType>(op.getX().getType()).getRank() != 2)
       return op->emitOpError()
              << "has no kernel for " << *resolved
-             << ": accepted are matrices of f32, f16 or bf16 whose rows have a "
-                "known size of up to "
-             << getGPUTree(xType, INT32_MAX).getLanes() * tree.getTerms()
-             << " elements, got " << op.getX().getType();
+             << ": x must be a matrix, got " << op.getX().getType();
+    FailureOr<RowSizes> sizes = getSizes(op);
+    if (failed(sizes))
+      return failure();
     GPUScheduleAttr schedule =
-        getDefaultGPUSchedule(xType, n, hasClusters(*resolved));
-    int64_t access = std::min(schedule.getAccessBytes(), getAlignment());
-    return Choice{resolved->str(), tree,
-                  GPUScheduleAttr::get(
-                      &getContext(), schedule.getThreadsPerRow(),
-                      schedule.getRowsPerBlock(), schedule.getCluster(), access,
-                      schedule.getHold(), schedule.getWeightEarly())};
+        getDefaultGPUSchedule(xType, *sizes, hasClusters(*resolved));
+    return Choice{resolved->str(), getGPUTree(xType, sizes->largest),
+                  schedule.withAccessOf(getAlignment())};
+  }
+
+  /// What sizes rows may have: on a GPU they are summed in one order.
+  FailureOr<RowSizes> getSizes(NormOpInterface op) {
+    int64_t n = op.getRowSize();
+    if (!ShapedType::isDynamic(n))
+      return RowSizes{n, n};
+    RowSizes sizes = getRowSizes(getOperation());
+    SmallVector<RowSizes> ranges = getGPURowSizes(op.getXElementType());
+    for (RowSizes range : ranges)
+      if (sizes.smallest >= range.smallest && sizes.largest <= range.largest)
+        return sizes;
+    InFlightDiagnostic diagnostic =
+        op->emitOpError("has rows of unknown size; on a GPU a kernel is for "
+                        "sizes that are summed in one order, which ")
+        << NormDialect::kRowSizesAttr << " of its function must be within:";
+    for (RowSizes range : ranges) {
+      diagnostic << ' ' << range.smallest << " to ";
+      if (range.largest == RowSizes::kNoBound)
+        diagnostic << "any";
+      else
+        diagnostic << range.largest << ',';
+    }
+    return diagnostic;
   }
 };
 } // namespace

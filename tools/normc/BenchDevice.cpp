@@ -198,7 +198,7 @@ int DeviceBench::run(StringRef architecture) {
                                             sizeof(message))) &&
               ok(normc_cuda_stream_create(kDevice, &stream, message,
                                           sizeof(message))) &&
-              allocateSets(bytes) && capture(kernel->kernel) && measure();
+              allocateSets(bytes) && capture(kernel->get()) && measure();
   if (!done)
     return fail(kLacking, message);
   return report(kernel->name, bytes);

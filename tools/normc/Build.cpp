@@ -337,11 +337,11 @@ int Builder::run(ArrayRef<const char *> arguments) {
     if (wants(kind))
       if (int code = lower(kind, stage))
         return code;
-  Expected<KernelChoice> choice = selectSchedule(*source.module, target.name);
-  if (!choice)
-    return fail(kInternal, choice.takeError());
+  auto choices = selectSchedules(*source.module, target.name);
+  if (!choices)
+    return fail(kInternal, choices.takeError());
   contents["header"] = source.header();
-  contents["manifest"] = source.manifest(*choice);
+  contents["manifest"] = source.manifest(choices->front());
   if (wants("llvm") || wants("asm") || wants("object"))
     if (int code = makeCode())
       return code;

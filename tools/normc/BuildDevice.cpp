@@ -217,10 +217,12 @@ int DeviceBuilder::make(StringRef architecture) {
     kernel = std::move(*made);
     name = kernel->symbol;
   } else {
-    module = buildDeviceModule(&context, request, architecture, name,
-                               /*alignment=*/16,
-                               /*withGeneral=*/flags.stopAfter.empty());
+    module =
+        buildModule(&context, request, architecture, name, {Regime::Cached});
   }
+  SmallVector<DeviceInstance> instances =
+      createDeviceInstances(*module, /*alignment=*/16,
+                            /*withGeneral=*/flags.stopAfter.empty());
   if (!flags.stopAfter.empty())
     return lower(*module, architecture, flags.stopAfter, name, "mlir");
   putText(name, "mlir", *module);
@@ -229,15 +231,16 @@ int DeviceBuilder::make(StringRef architecture) {
     if (wants(kind))
       if (int code = lower(*module, architecture, stage, name, kind))
         return code;
-  Expected<KernelChoice> choice = selectSchedule(*module, architecture);
-  if (!choice) {
-    consumeError(choice.takeError());
+  auto choices = selectSchedules(*module, architecture);
+  if (!choices) {
+    consumeError(choices.takeError());
     return kBadFlags; // a diagnostic says what there is no kernel for
   }
   put(name, "manifest",
-      kernel ? makeDeviceManifest(*kernel, architecture, *choice, ptxasVersion)
-             : makeDeviceManifest(request, architecture, name, *choice,
-                                  ptxasVersion));
+      kernel ? makeDeviceManifest(*kernel, architecture, instances, *choices,
+                                  ptxasVersion)
+             : makeDeviceManifest(request, architecture, name, instances,
+                                  *choices, ptxasVersion));
   if (isFile())
     fatbinName = name.substr(0, name.size() - architecture.size()) + "cuda";
   if (wants("nvvm") || wants("llvm") || wants("ptx") || wantsBinary())

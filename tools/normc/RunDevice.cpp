@@ -49,7 +49,7 @@ normc::compileForArrays(const KernelRequest &request, StringRef architecture,
   bool isGiven = !request.schedule.empty();
   Expected<std::unique_ptr<DeviceKernel>> kernel =
       compileForDevice(request, architecture, std::min<int64_t>(16, row & -row),
-                       isGiven ? "" : kReproducer);
+                       /*withGeneral=*/false, isGiven ? "" : kReproducer);
   if (kernel)
     return std::move(*kernel);
   code = fail(isGiven ? kBadFlags : kInternal, kernel.takeError());
@@ -148,7 +148,7 @@ void DeviceCall::launch(normc_rows rows, int64_t begin, int64_t end) {
   for (void **output :
        {&rows.y, &rows.residual_out, &rows.scale_out, &rows.rstd, &rows.mean})
     *output = translate(*output);
-  ok(normc_cuda_launch(&kernel.kernel, &rows, begin, end, nullptr, message,
+  ok(normc_cuda_launch(&kernel.get(), &rows, begin, end, nullptr, message,
                        sizeof(message)));
 }
 

@@ -13,6 +13,7 @@
 #ifndef NORM_CODEGEN_ARTIFACTS_H
 #define NORM_CODEGEN_ARTIFACTS_H
 
+#include "norm/Codegen/DeviceInstances.h"
 #include "norm/Codegen/FileKernel.h"
 #include "norm/Codegen/Request.h"
 
@@ -26,9 +27,9 @@ struct KernelChoice {
   std::string tree, schedule, source;
 };
 
-/// Runs stage 1 on a module with one kernel and returns what it chose.
-llvm::Expected<KernelChoice> selectSchedule(ModuleOp module,
-                                            llvm::StringRef target);
+/// Runs stage 1 on a module and returns what it chose for each kernel.
+llvm::Expected<SmallVector<KernelChoice>>
+selectSchedules(ModuleOp module, llvm::StringRef target);
 
 /// A C header that needs no other: struct normc_rows, the kernel, and
 /// `<name>_call(args, rows, llc_bytes)`.
@@ -44,15 +45,19 @@ std::string makeManifest(const KernelRequest &request, const CPUTarget &target,
 std::string makeManifest(const FileKernel &kernel, const CPUTarget &target,
                          const KernelChoice &choice);
 
-/// The manifest of a kernel for the GPU `architecture`; `ptxas` is its version
-/// where it made a binary, else empty.
+/// The manifest of a kernel for the GPU `architecture`, and of its instances
+/// with what stage 1 chose for each; `ptxas` is its version where it made a
+/// binary, else empty.
 std::string makeDeviceManifest(const KernelRequest &request,
                                llvm::StringRef architecture,
-                               llvm::StringRef name, const KernelChoice &choice,
+                               llvm::StringRef name,
+                               llvm::ArrayRef<DeviceInstance> instances,
+                               llvm::ArrayRef<KernelChoice> choices,
                                llvm::StringRef ptxas);
 std::string makeDeviceManifest(const FileKernel &kernel,
                                llvm::StringRef architecture,
-                               const KernelChoice &choice,
+                               llvm::ArrayRef<DeviceInstance> instances,
+                               llvm::ArrayRef<KernelChoice> choices,
                                llvm::StringRef ptxas);
 
 } // namespace mlir::norm

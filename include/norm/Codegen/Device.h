@@ -15,6 +15,7 @@
 #define NORM_CODEGEN_DEVICE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "norm/Codegen/DeviceInstances.h"
 #include "norm/Codegen/Request.h"
 #include "norm/Runtime/normc_cuda.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -48,20 +49,26 @@ translateDeviceToLLVMIR(ModuleOp module, llvm::StringRef architecture,
 llvm::Expected<std::string> emitPTX(llvm::Module &module,
                                     llvm::StringRef architecture);
 
-/// A kernel as PTX, described for the runtime. `kernel` points into the others.
+/// A kernel as PTX, described for the runtime: a chain of instances, each of
+/// which points to the next one, to its name and to the image.
 struct DeviceKernel {
   std::string name, ptx;
   normc_cuda_image image = {};
-  normc_cuda_kernel kernel = {};
+  llvm::SmallVector<DeviceInstance> instances;
+  std::vector<normc_cuda_kernel> chain;
+
+  normc_cuda_kernel &get() { return chain.front(); }
 };
 
 /// Compiles a request for one architecture. Accesses are as wide as its
 /// schedule says, but no wider than `alignment`, to which all rows of x are
-/// aligned, in bytes; the bits are the same. Fails with what a diagnostic said;
-/// see lowerToNVVM for `reproducer`.
+/// aligned, in bytes; the bits are the same. `withGeneral` adds instances for
+/// rows that are not. Fails with what a diagnostic said; see lowerToNVVM for
+/// `reproducer`.
 llvm::Expected<std::unique_ptr<DeviceKernel>>
 compileForDevice(const KernelRequest &request, llvm::StringRef architecture,
-                 int64_t alignment, llvm::StringRef reproducer = {});
+                 int64_t alignment, bool withGeneral,
+                 llvm::StringRef reproducer = {});
 
 /// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: what the
 /// environment variable NORMC_PTXAS names, and no other; else on the path, in

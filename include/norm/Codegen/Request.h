@@ -110,18 +110,6 @@ OwningOpRef<ModuleOp> buildModule(MLIRContext *context,
                                   llvm::StringRef target, llvm::StringRef name,
                                   llvm::ArrayRef<Regime> regimes);
 
-/// Ends the symbol of a GPU kernel for rows that are aligned to their elements
-/// alone; without it they are aligned to 16 bytes.
-inline constexpr llvm::StringLiteral kGeneralSuffix = "_general";
-
-/// A module with the kernel `name` for a GPU, whose rows of x are aligned to
-/// `alignment` bytes, and, if `withGeneral`, the general one beside it.
-OwningOpRef<ModuleOp> buildDeviceModule(MLIRContext *context,
-                                        const KernelRequest &request,
-                                        llvm::StringRef architecture,
-                                        llvm::StringRef name, int64_t alignment,
-                                        bool withGeneral);
-
 } // namespace mlir::norm
 
 #endif // NORM_CODEGEN_REQUEST_H

@@ -80,9 +80,12 @@ struct normc_cuda_kernel {
   /// Bytes of an element of x, residual, weight, bias, scale, y, residual_out,
   /// scale_out, rstd, mean; 0: the kernel has no such operand.
   uint8_t element_bytes[16];
-  /// Launched in the place of this one where rows are not aligned to its
-  /// accesses; has the same bits. Null: such rows are refused.
-  struct normc_cuda_kernel *general;
+  /// Elements of the rows that the kernel is for. Where there are several, N
+  /// must be a multiple of an access.
+  int64_t n_min, n_max;
+  /// Tried where rows are of another size, or not aligned to the accesses; has
+  /// the same bits. Null: such rows are refused.
+  struct normc_cuda_kernel *next;
   void *state; ///< null; belongs to the runtime from the first use on
 };
 
@@ -90,9 +93,10 @@ struct normc_cuda_kernel {
 // Launch
 //===----------------------------------------------------------------------===//
 
-/// Loads a kernel on GPU number `device`, so that no launch there has to. PTX
-/// is compiled here, which can take seconds the first time. Loads once per
-/// process; kernels that share an image share the loaded module.
+/// Loads a kernel, and those after it, on GPU number `device`, so that no
+/// launch there has to. PTX is compiled here, which can take seconds the first
+/// time. Loads once per process; kernels that share an image share the loaded
+/// module.
 NORMC_API enum normc_status normc_cuda_prepare(struct normc_cuda_kernel *kernel,
                                                int device, char *message,
                                                size_t capacity);
@@ -120,9 +124,9 @@ NORMC_API enum normc_status normc_cuda_launch(struct normc_cuda_kernel *kernel,
                                               void *stream, char *message,
                                               size_t capacity);
 
-/// Unloads a kernel from all GPUs, before its images go away. No launch of it
-/// may be running, on any GPU or in any thread; other kernels of its module
-/// stay loaded. It is loaded again at its next use.
+/// Unloads a kernel and those after it from all GPUs, before their images go
+/// away. No launch of them may be running, on any GPU or in any thread; other
+/// kernels of a module stay loaded. They are loaded again at their next use.
 NORMC_API enum normc_status normc_cuda_release(struct normc_cuda_kernel *kernel,
                                                char *message, size_t capacity);
 

@@ -31,9 +31,14 @@ TreeAttr getCPUTree(FloatType xType, CPULevel level);
 /// The tree of rows of `n` elements of `xType` on any GPU.
 TreeAttr getGPUTree(FloatType xType, int64_t n);
 
-/// The cost model's schedule for rows of `n` elements of `xType` on a GPU whose
-/// blocks can form clusters, or cannot.
-GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, int64_t n,
+/// The ranges of sizes that have a kernel each where N is unknown: those of one
+/// tree. The first one's is that of its largest rows; smaller ones have the
+/// same bits, since what they lack adds +0.
+SmallVector<RowSizes> getGPURowSizes(FloatType xType);
+
+/// The cost model's schedule for rows of `sizes` elements of `xType` on a GPU
+/// whose blocks can form clusters, or cannot.
+GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                       bool hasClusters);
 
 } // namespace mlir::norm

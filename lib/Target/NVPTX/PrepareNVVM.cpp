@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -71,10 +72,15 @@ struct NormPrepareNVVMPass
         b, loc, lane, number((warp - 1) & -width.getSExtValue()));
     Value members = arith::ShLIOp::create(
         b, loc, number((int64_t(1) << width.getSExtValue()) - 1), first);
-    Value other = NVVM::ShflOp::create(
-        b, loc, op.getValue().getType(), members, op.getValue(), op.getOffset(),
-        number(warp - 1), NVVM::ShflKind::bfly, UnitAttr());
-    op.getShuffleResult().replaceAllUsesWith(other);
+    Type type = op.getValue().getType();
+    SmallVector<Value> words =
+        LLVM::decomposeValue(b, loc, op.getValue(), b.getI32Type());
+    for (Value &word : words)
+      word = NVVM::ShflOp::create(b, loc, word.getType(), members, word,
+                                  op.getOffset(), number(warp - 1),
+                                  NVVM::ShflKind::bfly, UnitAttr());
+    op.getShuffleResult().replaceAllUsesWith(
+        LLVM::composeValue(b, loc, words, type));
     b.eraseOp(op);
     return success();
   }

@@ -54,12 +54,13 @@ std::string DeviceCase::describe() const {
 
 std::unique_ptr<DeviceKernel>
 norm::test::compileKernel(const KernelRequest &request,
-                          const std::string &architecture, int64_t alignment) {
+                          const std::string &architecture, int64_t alignment,
+                          bool withGeneral) {
   if (llvm::Error error = verifyDeviceRequest(request)) {
     ADD_FAILURE() << llvm::toString(std::move(error));
     return nullptr;
   }
-  auto kernel = compileForDevice(request, architecture, alignment);
+  auto kernel = compileForDevice(request, architecture, alignment, withGeneral);
   if (!kernel) {
     ADD_FAILURE() << llvm::toString(kernel.takeError());
     return nullptr;

@@ -41,7 +41,8 @@ enum class RowValues {
 };
 constexpr int numRowValues = 10;
 
-/// A request, and what varies from call to call. N of the request is known.
+/// A request, and what varies from call to call. N of the request is that of
+/// the call.
 struct DeviceCase {
   mlir::norm::KernelRequest request;
   int64_t rows = 3;
@@ -71,7 +72,8 @@ struct DeviceCase {
 /// does not work.
 std::unique_ptr<mlir::norm::DeviceKernel>
 compileKernel(const mlir::norm::KernelRequest &request,
-              const std::string &architecture, int64_t alignment);
+              const std::string &architecture, int64_t alignment,
+              bool withGeneral = false);
 
 /// The operands of a case, as images of what the device's memory holds.
 class DeviceCall {

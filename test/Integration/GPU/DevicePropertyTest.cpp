@@ -22,12 +22,13 @@ using namespace norm::test;
 using normtest::inChild;
 
 namespace {
-constexpr int64_t sizes[] = {1,    2,     3,     7,     8,      31,
-                             33,   64,    96,    128,   256,    576,
-                             769,  1000,  1536,  4095,  4096,   4097,
-                             8199, 16384, 32768, 65536, 100003, 262144};
+constexpr int64_t sizes[] = {1, 2, 3, 7, 8, 31, 33, 64, 96, 128, 256, 576, 769,
+                             1000, 1536, 4095, 4096, 4097, 8199, 16384, 32768,
+                             65536, 100003, 262144,
+                             // More than 16 terms: folds.
+                             600001};
 constexpr ElementKind kinds[] = {ElementKind::F32, ElementKind::F16,
-                                 ElementKind::BF16};
+                                 ElementKind::BF16, ElementKind::F64};
 
 /// The forms in turn; together they have every attribute and every operand.
 constexpr int numForms = 10;

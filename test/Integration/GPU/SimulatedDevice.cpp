@@ -66,7 +66,7 @@ std::string LaunchedDevice::launch(DeviceKernel &kernel, const normc_rows &rows,
                                    int64_t begin, int64_t end) {
   char message[512];
   normc_sim_reset();
-  if (normc_cuda_launch(&kernel.kernel, &rows, begin, end, nullptr, message,
+  if (normc_cuda_launch(&kernel.get(), &rows, begin, end, nullptr, message,
                         sizeof(message)) ||
       normc_cuda_synchronize(0, nullptr, message, sizeof(message)))
     return std::string(message) + "\n" + normc_sim_findings(NORMC_SIM_TEXT);
@@ -75,7 +75,7 @@ std::string LaunchedDevice::launch(DeviceKernel &kernel, const normc_rows &rows,
 
 void LaunchedDevice::release(DeviceKernel &kernel) {
   char message[256];
-  expectDone(normc_cuda_release(&kernel.kernel, message, sizeof(message)),
+  expectDone(normc_cuda_release(&kernel.get(), message, sizeof(message)),
              message);
 }
 
@@ -111,7 +111,7 @@ std::string InterpretedDevice::launch(DeviceKernel &kernel,
   const sim::Entry *entry = module ? module->find(kernel.name) : nullptr;
   if (!entry)
     return "no kernel: " + error;
-  const normc_cuda_kernel &shape = kernel.kernel;
+  const normc_cuda_kernel &shape = kernel.get();
   int64_t blocks = (end - begin + shape.rows_per_block - 1) /
                    shape.rows_per_block * shape.cluster;
   sim::Launch launch;

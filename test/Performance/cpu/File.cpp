@@ -98,10 +98,10 @@ Error FileCode::build(const FileCase &given) {
   if (failed(made))
     return fail();
   kernel = *made;
-  Expected<KernelChoice> choice = selectSchedule(*module, target.name);
-  if (!choice)
-    return choice.takeError();
-  schedule = choice->schedule;
+  auto choices = selectSchedules(*module, target.name);
+  if (!choices)
+    return choices.takeError();
+  schedule = choices->front().schedule;
   if (failed(lowerToLLVMDialect(*module, target)))
     return fail();
   Expected<std::string> assembly = getAssembly(*module, target);

@@ -67,10 +67,10 @@ Expected<KernelText> getText(const KernelRequest &request,
   for (Regime regime : regimes) {
     mlir::OwningOpRef<mlir::ModuleOp> one =
         buildModule(&context, request, *target, name, regime);
-    Expected<KernelChoice> choice = selectSchedule(*one, target->name);
-    if (!choice)
-      return choice.takeError();
-    text.schedule[regime == Regime::Streaming] = choice->schedule;
+    auto choices = selectSchedules(*one, target->name);
+    if (!choices)
+      return choices.takeError();
+    text.schedule[regime == Regime::Streaming] = choices->front().schedule;
   }
   mlir::OwningOpRef<mlir::ModuleOp> module =
       buildModule(&context, request, *target, name, regimes);

@@ -106,6 +106,8 @@ struct Kernel {
     kernel.rows_per_block = 2;
     kernel.cluster = 1;
     kernel.access_bytes = 4;
+    kernel.n_min = 1;
+    kernel.n_max = INT64_MAX;
     kernel.rows_bytes = sizeof(normc_rows);
     kernel.element_bytes[0] = kernel.element_bytes[5] = 4;
   }

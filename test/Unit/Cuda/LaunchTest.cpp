@@ -134,7 +134,7 @@ TEST(Launch, GeneralInstance) {
     Kernel general, kernel;
     general.kernel.access_bytes = 4;
     kernel.kernel.access_bytes = 16;
-    kernel.kernel.general = &general.kernel;
+    kernel.kernel.next = &general.kernel;
     normc_rows rows = anyRows(2);
     EXPECT_EQ(kernel.launch(rows, 0, 2), NORMC_OK) << kernel.message;
     EXPECT_FALSE(general.kernel.state);

@@ -66,6 +66,13 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
     return expect(regime && (regime == "cached" || regime == "streaming"),
                   R"("cached" or "streaming")");
   }
+  if (name == kRowSizesAttr) {
+    auto sizes = dyn_cast<DenseI64ArrayAttr>(value);
+    bool isRange = sizes && (sizes.size() == 1 || sizes.size() == 2) &&
+                   sizes[0] >= 1 && sizes[sizes.size() - 1] >= sizes[0];
+    return expect(isRange, "array<i64: smallest> or array<i64: smallest, "
+                           "largest>, from 1 on");
+  }
   if (name == kTreeAttr)
     return expect(isa<TreeAttr>(value), "a #norm.tree");
   if (name == kScheduleAttr)
@@ -76,6 +83,23 @@ LogicalResult NormDialect::verifyOperationAttribute(Operation *op,
   return op->emitError() << "unknown attribute '" << name
                          << "'; the norm dialect has " << kKernelAttr << ", "
                          << kTargetAttr << ", " << kRegimeAttr << ", "
-                         << kTreeAttr << ", " << kScheduleAttr << ", "
-                         << kScheduleSourceAttr << " and " << kOperandsAttr;
+                         << kRowSizesAttr << ", " << kTreeAttr << ", "
+                         << kScheduleAttr << ", " << kScheduleSourceAttr
+                         << " and " << kOperandsAttr;
+}
+
+RowSizes mlir::norm::getRowSizes(Operation *kernel) {
+  auto sizes =
+      kernel->getAttrOfType<DenseI64ArrayAttr>(NormDialect::kRowSizesAttr);
+  if (!sizes)
+    return {};
+  return {sizes[0], sizes.size() == 2 ? sizes[1] : RowSizes::kNoBound};
+}
+
+void mlir::norm::setRowSizes(Operation *kernel, RowSizes sizes) {
+  llvm::SmallVector<int64_t> values = {sizes.smallest};
+  if (sizes.largest != RowSizes::kNoBound)
+    values.push_back(sizes.largest);
+  kernel->setAttr(NormDialect::kRowSizesAttr,
+                  DenseI64ArrayAttr::get(kernel->getContext(), values));
 }

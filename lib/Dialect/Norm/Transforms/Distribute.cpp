@@ -14,6 +14,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Utils/DistributionUtils.h"
 #include "mlir/Dialect/GPU/Utils/GPUUtils.h"
 #include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -59,6 +60,34 @@ static SmallVector<Value> getUsedValues(Operation &op) {
 }
 
 namespace {
+/// A thread's part of every second element is every second one of its part.
+/// (Upstream has no pattern for deinterleave.)
+struct DeinterleaveDistribution : public gpu::WarpDistributionPattern {
+  using WarpDistributionPattern::WarpDistributionPattern;
+
+  LogicalResult matchAndRewrite(gpu::WarpExecuteOnLane0Op warp,
+                                PatternRewriter &b) const override {
+    OpOperand *yielded =
+        getWarpResult(warp, llvm::IsaPred<vector::DeinterleaveOp>);
+    if (!yielded)
+      return failure();
+    auto op = yielded->get().getDefiningOp<vector::DeinterleaveOp>();
+    unsigned half = cast<OpResult>(yielded->get()).getResultNumber();
+    unsigned number = yielded->getOperandNumber();
+    auto part = cast<VectorType>(warp.getResult(number).getType());
+    auto type =
+        VectorType::get(2 * part.getNumElements(), part.getElementType());
+    SmallVector<size_t> added;
+    gpu::WarpExecuteOnLane0Op wider = moveRegionToNewWarpOpAndAppendReturns(
+        b, warp, op.getSource(), type, added);
+    b.setInsertionPointAfter(wider);
+    auto halves = vector::DeinterleaveOp::create(b, op.getLoc(),
+                                                 wider.getResult(added[0]));
+    b.replaceAllUsesWith(wider.getResult(number), halves->getResult(half));
+    return success();
+  }
+};
+
 /// Spreads the rows of one launch over the threads of its blocks.
 class RowDistributor {
 public:
@@ -76,8 +105,6 @@ public:
     if (failed(verify()))
       return failure();
     findPhases();
-    if (failed(verifyReads()))
-      return failure();
     giveThreads();
     wrap();
     if (failed(distribute()) || failed(formAccesses()))
@@ -97,7 +124,6 @@ private:
   void forwardStores();
   LogicalResult verify();
   LogicalResult verifyTypes(Operation &op);
-  LogicalResult verifyReads();
   void findPhases();
   Phases formPhases();
   void giveThreads();
@@ -184,42 +210,27 @@ LogicalResult RowDistributor::verify() {
   return failure(result.wasInterrupted());
 }
 
-/// Within a phase distribution moves reads before writes, so what the row has
-/// written may be read back after a reduction only: by the thread that wrote
-/// it. A loop reads a piece before it writes it, and the next one's are others.
-LogicalResult RowDistributor::verifyReads() {
-  llvm::DenseMap<Value, unsigned> writtenIn;
-  for (auto [op, phase] : phaseOf) {
-    llvm::SmallPtrSet<Value, 4> written;
-    WalkResult result = op->walk([&, phase = phase](Operation *nested) {
-      for (Value operand : nested->getOperands()) {
-        auto memory = dyn_cast<MemrefValue>(operand);
-        if (!memory || nested->getNumRegions())
-          continue;
-        Value root = memref::skipViewLikeOps(memory);
-        auto before = writtenIn.find(root);
-        if (hasEffect<MemoryEffects::Read>(nested, operand) &&
-            before != writtenIn.end() && before->second >= phase) {
-          nested->emitOpError("cannot be distributed: it reads back what the "
-                              "row has written");
-          return WalkResult::interrupt();
-        }
-        if (hasEffect<MemoryEffects::Write>(nested, operand))
-          written.insert(root);
-      }
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted())
-      return failure();
-    for (Value root : written)
-      writtenIn[root] = std::max(writtenIn.lookup(root), phase);
-  }
-  return success();
+/// Calls `visit` with each memory that `op`, or an operation in it, has the
+/// effect on, as a whole and not as a view of it.
+template <typename EffectTy>
+static void visitMemory(Operation &op, function_ref<void(Value)> visit) {
+  op.walk([&](Operation *nested) {
+    if (nested->getNumRegions())
+      return;
+    for (Value operand : nested->getOperands())
+      if (auto memory = dyn_cast<MemrefValue>(operand))
+        if (hasEffect<EffectTy>(nested, operand))
+          visit(memref::skipViewLikeOps(memory));
+  });
 }
 
 /// What of the row can be computed after how many reductions. Reads that none
-/// of the first phase needs may wait until they are used.
+/// of the first phase needs may wait until they are used. Within a phase
+/// distribution moves reads before writes, so what the row has written is read
+/// back in a later one, by the thread that wrote it. (A loop reads a piece
+/// before it writes it, and the next one's are others.)
 void RowDistributor::findPhases() {
+  llvm::DenseMap<Value, unsigned> readableIn;
   for (Operation &op : body->without_terminator()) {
     unsigned phase = 0;
     for (Value operand : getUsedValues(op))
@@ -227,7 +238,14 @@ void RowDistributor::findPhases() {
           producer && phaseOf.contains(producer))
         phase = std::max(phase, phaseOf[producer] +
                                     isa<vector::ReductionOp>(producer));
+    visitMemory<MemoryEffects::Read>(op, [&](Value memory) {
+      phase = std::max(phase, readableIn.lookup(memory));
+    });
     phaseOf[&op] = phase;
+    visitMemory<MemoryEffects::Write>(op, [&](Value memory) {
+      unsigned &readable = readableIn[memory];
+      readable = std::max(readable, phase + 1);
+    });
   }
   if (!readsEarly)
     for (auto &[op, phase] : llvm::reverse(phaseOf)) {
@@ -399,6 +417,7 @@ LogicalResult RowDistributor::distribute() {
   vector::populatePropagateWarpVectorDistributionPatterns(patterns, map,
                                                           shuffle);
   vector::populateDistributeReduction(patterns, reduce);
+  patterns.add<DeinterleaveDistribution>(patterns.getContext());
   vector::populateDistributeTransferWriteOpPatterns(
       patterns, map, /*maxNumElementsToExtract=*/1);
   // Success is that no region is left.
@@ -418,10 +437,11 @@ namespace {
 /// schedule promises: a transfer's access would be aligned to one element.
 class AccessBuilder {
 public:
+  /// `multiple`: what a row of unknown size has a multiple of, in elements.
   AccessBuilder(Operation *op, VectorType type, Value memory, Value index,
-                int64_t alignment)
+                int64_t alignment, int64_t multiple)
       : b(op), loc(op->getLoc()), type(type), memory(memory), index(index),
-        alignment(alignment) {}
+        alignment(alignment), multiple(multiple) {}
 
   IRRewriter &builder() { return b; }
 
@@ -458,7 +478,7 @@ private:
   /// Pieces start at multiples of a thread's elements.
   bool mayEndWithin() const {
     int64_t n = cast<MemRefType>(memory.getType()).getDimSize(0);
-    return ShapedType::isDynamic(n) || n % type.getNumElements() != 0;
+    return (ShapedType::isDynamic(n) ? multiple : n) % type.getNumElements();
   }
 
   Value isAtLeast(Value left, int64_t count) {
@@ -513,6 +533,7 @@ private:
   VectorType type;
   Value memory, index;
   llvm::MaybeAlign alignment;
+  int64_t multiple;
 };
 } // namespace
 
@@ -534,7 +555,8 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
   int64_t alignment = std::min({accessBytes, accessBytes * element / xBytes,
                                 type.getNumElements() * element});
   AccessBuilder access(op, type, op.getBase(), op.getIndices().front(),
-                       std::max(alignment, element));
+                       std::max(alignment, element),
+                       std::max<int64_t>(accessBytes / xBytes, 1));
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>) {
     access.builder().replaceOp(
         op, left ? access.loadFirst(left, op.getPadding()) : access.load());
@@ -562,17 +584,11 @@ LogicalResult RowDistributor::formAccesses() {
 
 /// Whether `op`, or an operation in it, has the effect on memory of rows.
 template <typename EffectTy> static bool accessesRows(Operation &op) {
-  return op
-      .walk([](Operation *nested) {
-        for (Value operand : nested->getOperands())
-          if (auto memory = dyn_cast<MemrefValue>(operand))
-            if (hasEffect<EffectTy>(nested, operand) &&
-                cast<MemRefType>(memref::skipViewLikeOps(memory).getType())
-                        .getRank() > 1)
-              return WalkResult::interrupt();
-        return WalkResult::advance();
-      })
-      .wasInterrupted();
+  bool found = false;
+  visitMemory<EffectTy>(op, [&](Value memory) {
+    found |= cast<MemRefType>(memory.getType()).getRank() > 1;
+  });
+  return found;
 }
 
 /// Moves `op` before `point`, and what it uses of what stands in between.

@@ -93,10 +93,11 @@ LogicalResult BlockReductions::formBatches(SmallVector<Batch> &batches) {
   launch.walk([&](gpu::AllReduceOp op) { ops.push_back(op); });
   for (gpu::AllReduceOp op : ops) {
     Type type = op.getType();
+    unsigned bits = type.getIntOrFloatBitWidth();
     if (op->getBlock() != ops.front()->getBlock() || !op.getOp() ||
-        type.getIntOrFloatBitWidth() != 32)
-      return op->emitOpError("in a kernel must be a named reduction of 32 bits "
-                             "that all threads of the block reach");
+        (bits != 32 && bits != 64))
+      return op->emitOpError("in a kernel must be a named reduction of 32 or "
+                             "64 bits that all threads of the block reach");
     bool joins = !batches.empty() &&
                  llvm::all_of(batches.back(), [&](gpu::AllReduceOp earlier) {
                    return earlier.getType() == type &&

@@ -142,14 +142,23 @@ SweepState SweepEmitter::start() {
   for (unsigned result : rowResults)
     state.rows.push_back(op.getDpsInits()[result]);
   clearLanes(state);
-  for (const RowReduction &reduction : reductions) {
-    Type type = reduction.laneType;
-    if (reduction.isSum() && isa<FloatType>(type))
-      type = b.getF64Type();
-    state.totals.emplace_back(reduction.hasPair() ? 2 : 1,
-                              neutral(reduction, type));
-  }
+  for (const RowReduction &reduction : reductions)
+    state.totals.push_back(startTotals(reduction));
   return state;
+}
+
+/// A sum's total is one value, or two; with groups, vectors of them for each
+/// piece of a round. What has no order is kept as lanes there.
+SmallVector<Value> SweepEmitter::startTotals(const RowReduction &reduction) {
+  Type type = reduction.isOrdered() ? b.getF64Type() : reduction.laneType;
+  size_t count = reduction.hasPair() ? 2 : 1;
+  if (totalGroup && reduction.isOrdered()) {
+    type = VectorType::get(shape.lanes / totalGroup, type);
+    count *= pieces;
+  } else if (totalGroup) {
+    type = VectorType::get(shape.lanes, type);
+  }
+  return SmallVector<Value>(count, neutral(reduction, type));
 }
 
 void SweepEmitter::clearLanes(SweepState &state) {
@@ -457,9 +466,11 @@ SmallVector<Value, 2> SweepEmitter::vectorsOf(Value value) {
 Value SweepEmitter::addPair(Value hi, Value lo) {
   Location loc = op.getLoc();
   Value sum = arith::AddFOp::create(b, loc, hi, lo);
-  Value infinity = arith::ConstantOp::create(
-      b, loc,
-      b.getFloatAttr(hi.getType(), APFloat::getInf(APFloat::IEEEdouble())));
+  TypedAttr bound = b.getFloatAttr(getElementTypeOrSelf(hi.getType()),
+                                   APFloat::getInf(APFloat::IEEEdouble()));
+  if (auto type = dyn_cast<VectorType>(hi.getType()))
+    bound = DenseElementsAttr::get(type, Attribute(bound));
+  Value infinity = arith::ConstantOp::create(b, loc, bound);
   Value finite =
       arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT,
                             math::AbsFOp::create(b, loc, hi), infinity);
@@ -468,7 +479,7 @@ Value SweepEmitter::addPair(Value hi, Value lo) {
 
 /// (hi, lo) + value with the error of the addition kept in lo: Knuth's TwoSum
 /// ("The Art of Computer Programming", vol. 2, 4.2.2).
-static void addToPair(OpBuilder &b, Location loc, SmallVector<Value> &pair,
+static void addToPair(OpBuilder &b, Location loc, MutableArrayRef<Value> pair,
                       Value value) {
   Value hi = pair[0];
   Value sum = arith::AddFOp::create(b, loc, hi, value);
@@ -477,55 +488,101 @@ static void addToPair(OpBuilder &b, Location loc, SmallVector<Value> &pair,
   Value lowHi = arith::SubFOp::create(b, loc, hi, rest);
   Value lowValue = arith::SubFOp::create(b, loc, value, part);
   Value error = arith::AddFOp::create(b, loc, lowHi, lowValue);
-  pair = {sum, arith::AddFOp::create(b, loc, pair[1], error)};
+  pair[0] = sum;
+  pair[1] = arith::AddFOp::create(b, loc, pair[1], error);
+}
+
+/// Of vectors, in the order of the tree; null where all are: empty lanes hold
+/// the neutral element and are left out.
+Value SweepEmitter::addUp(const RowReduction &reduction,
+                          SmallVector<Value> parts) {
+  auto add = [&](Value a, Value c) {
+    return !a ? c : !c ? a : combineLanes(reduction, a, c);
+  };
+  auto horizontal = [&](Value v) -> Value {
+    return v ? vector::ReductionOp::create(b, op.getLoc(), reduction.kind, v)
+             : v;
+  };
+  if (tree && tree.getOrder() == TreeOrder::Neighbours) {
+    for (Value &part : parts)
+      part = horizontal(part);
+    for (; parts.size() > 1; parts.resize(parts.size() / 2))
+      for (size_t i = 0; i < parts.size() / 2; ++i)
+        parts[i] = add(parts[2 * i], parts[2 * i + 1]);
+    return parts[0];
+  }
+  for (size_t half = parts.size() / 2; half >= 1; half /= 2)
+    for (size_t i = 0; i < half; ++i)
+      parts[i] = add(parts[i], parts[i + half]);
+  return horizontal(parts[0]);
+}
+
+void SweepEmitter::addToTotal(const RowReduction &reduction,
+                              MutableArrayRef<Value> total, Value sum) {
+  Location loc = op.getLoc();
+  if (reduction.hasPair())
+    return addToPair(b, loc, total, sum);
+  if (sum.getType() != total[0].getType())
+    sum = arith::ExtFOp::create(b, loc, total[0].getType(), sum);
+  // Lanes that start at +0 never add up to -0: the first sum is the total.
+  bool isFirst = matchPattern(total[0], m_PosZeroFloat());
+  total[0] = isFirst ? sum : combine(reduction, total[0], sum);
+}
+
+/// Adds the lanes of each group to its total.
+void SweepEmitter::foldGroups(const RowReduction &reduction,
+                              ArrayRef<Value> lanes,
+                              SmallVector<Value> &totals) {
+  size_t width = reduction.hasPair() ? 2 : 1;
+  for (auto [piece, value] : llvm::enumerate(lanes)) {
+    if (!value)
+      continue;
+    if (!reduction.isOrdered()) {
+      totals[0] = combineLanes(reduction, totals[0], value);
+      continue;
+    }
+    Value sum = value;
+    for (int64_t left = totalGroup; left > 1; left /= 2) {
+      auto halves = vector::DeinterleaveOp::create(b, op.getLoc(), sum);
+      sum = combine(reduction, halves.getRes1(), halves.getRes2());
+    }
+    addToTotal(reduction, MutableArrayRef(totals).slice(piece * width, width),
+               sum);
+  }
 }
 
 void SweepEmitter::fold(SweepState &state) {
-  Location loc = op.getLoc();
-  bool neighbours = tree && tree.getOrder() == TreeOrder::Neighbours;
-  for (size_t index = 0; index < reductions.size(); ++index) {
-    const RowReduction &reduction = reductions[index];
-    SmallVector<Value> &lanes = state.lanes[index];
-    // Empty lanes hold the neutral element: leave them out.
-    auto add = [&](Value a, Value c) {
-      return !a ? c : !c ? a : combineLanes(reduction, a, c);
-    };
-    auto horizontal = [&](Value v) -> Value {
-      if (!v)
-        return v;
-      return vector::ReductionOp::create(b, loc, reduction.kind, v);
-    };
-    SmallVector<Value> parts(lanes);
-    if (neighbours) {
-      for (Value &part : parts)
-        part = horizontal(part);
-      while (parts.size() > 1) {
-        SmallVector<Value> next;
-        for (size_t i = 0; i < parts.size(); i += 2)
-          next.push_back(add(parts[i], parts[i + 1]));
-        parts = next;
-      }
-    } else {
-      for (size_t half = parts.size() / 2; half >= 1; half /= 2)
-        for (size_t i = 0; i < half; ++i)
-          parts[i] = add(parts[i], parts[i + half]);
-      parts[0] = horizontal(parts[0]);
-    }
-    Value sum = parts[0];
-    if (!sum)
-      continue;
-    SmallVector<Value> &total = state.totals[index];
-    if (reduction.hasPair()) {
-      addToPair(b, loc, total, sum);
-      continue;
-    }
-    if (sum.getType() != total[0].getType())
-      sum = arith::ExtFOp::create(b, loc, total[0].getType(), sum);
-    // Lanes that start at +0 never add up to -0: the first sum is the total.
-    bool isFirst = matchPattern(total[0], m_PosZeroFloat());
-    total[0] = isFirst ? sum : combine(reduction, total[0], sum);
+  for (auto [reduction, lanes, totals] :
+       llvm::zip(reductions, state.lanes, state.totals)) {
+    if (totalGroup)
+      foldGroups(reduction, lanes, totals);
+    else if (Value sum = addUp(reduction, lanes))
+      addToTotal(reduction, totals, sum);
   }
   clearLanes(state);
+}
+
+/// The reduction of the whole row.
+Value SweepEmitter::getTotal(const RowReduction &reduction,
+                             ArrayRef<Value> totals) {
+  Location loc = op.getLoc();
+  size_t width = reduction.hasPair() ? 2 : 1;
+  SmallVector<Value> parts;
+  for (size_t i = 0; i < totals.size(); i += width)
+    parts.push_back(reduction.hasPair() ? addPair(totals[i], totals[i + 1])
+                                        : totals[i]);
+  if (!totalGroup)
+    return parts[0];
+  auto type = cast<VectorType>(parts[0].getType());
+  if (type.getElementType() != reduction.laneType)
+    for (Value &part : parts)
+      part =
+          arith::TruncFOp::create(b, loc, type.clone(reduction.laneType), part);
+  Value sum = addUp(reduction, parts);
+  // As what a single total is.
+  if (reduction.isOrdered() && !sum.getType().isF64())
+    sum = arith::ExtFOp::create(b, loc, b.getF64Type(), sum);
+  return sum;
 }
 
 SmallVector<Value> SweepEmitter::finish(SweepState &state) {
@@ -534,9 +591,7 @@ SmallVector<Value> SweepEmitter::finish(SweepState &state) {
   for (auto [index, result] : llvm::enumerate(rowResults))
     results[result] = state.rows[index];
   for (auto [index, reduction] : llvm::enumerate(reductions)) {
-    Value value = state.totals[index][0];
-    if (reduction.hasPair())
-      value = addPair(value, state.totals[index][1]);
+    Value value = getTotal(reduction, state.totals[index]);
     // A sum that starts at zero stays as it is, bit for bit.
     Value start = op.getDpsInits()[reduction.result];
     DenseFPElementsAttr dense;

@@ -43,6 +43,8 @@ struct RowReduction {
   bool isSum() const { return kind == vector::CombiningKind::ADD; }
   /// Sums of f64 lanes have a total in two parts.
   bool hasPair() const { return isSum() && laneType.isF64(); }
+  /// Sums that an order changes, whose totals are f64.
+  bool isOrdered() const { return isSum() && isa<FloatType>(laneType); }
 };
 
 /// What changes from piece to piece and is carried by loops.
@@ -50,7 +52,7 @@ struct SweepState {
   SmallVector<Value> rows;               // destinations
   SmallVector<SmallVector<Value>> lanes; // per reduction, per piece of a round;
                                          // null: nothing was added yet
-  SmallVector<SmallVector<Value>> totals; // per reduction, one or two values
+  SmallVector<SmallVector<Value>> totals; // per reduction; see startTotals
 };
 
 class SweepEmitter {
@@ -71,10 +73,13 @@ public:
   /// Whether a row operand or result is of bf16.
   bool touchesBF16() const;
 
-  /// Must be called before anything is emitted.
-  void setShape(PieceShape piece, unsigned piecesPerRound) {
+  /// Must be called before anything is emitted. With a `group`, so many
+  /// neighbours among the lanes have a total of their own, and totals are added
+  /// up at the end; else all lanes are added up at each fold.
+  void setShape(PieceShape piece, unsigned piecesPerRound, int64_t group = 0) {
     shape = piece;
     pieces = piecesPerRound;
+    totalGroup = group;
   }
   const PieceShape &getShape() const { return shape; }
   unsigned getPiecesPerRound() const { return pieces; }
@@ -120,6 +125,13 @@ private:
   Value combine(const RowReduction &reduction, Value lhs, Value rhs);
   Value combineLanes(const RowReduction &reduction, Value lhs, Value rhs);
   Value addPair(Value hi, Value lo);
+  SmallVector<Value> startTotals(const RowReduction &reduction);
+  Value addUp(const RowReduction &reduction, SmallVector<Value> parts);
+  void addToTotal(const RowReduction &reduction, MutableArrayRef<Value> total,
+                  Value sum);
+  void foldGroups(const RowReduction &reduction, ArrayRef<Value> lanes,
+                  SmallVector<Value> &totals);
+  Value getTotal(const RowReduction &reduction, ArrayRef<Value> totals);
   Value neutral(const RowReduction &reduction, Type type);
   bool paddingIsNeutral(const RowReduction &reduction);
 
@@ -128,6 +140,7 @@ private:
   OpBuilder &b;
   PieceShape shape;
   unsigned pieces = 1;
+  int64_t totalGroup = 0;
   bool inF64 = false;
   SmallVector<RowReduction> reductions;
   SmallVector<unsigned> rowResults;

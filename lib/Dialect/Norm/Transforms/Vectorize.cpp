@@ -29,18 +29,27 @@ using namespace mlir;
 using namespace mlir::norm;
 
 namespace {
+/// What a schedule says of the loops of its sweeps.
+struct LoopShape {
+  int64_t roundsPerBlock = 1;
+  bool unrolled = true;
+  /// The part of a piece that ends a row: code of its own for each piece of a
+  /// round, for all pieces, or a round whose pieces are all masked.
+  enum Tail { Each, Shared, Round } tail = Each;
+  /// Sizes that a row of unknown size may have, on a GPU.
+  RowSizes sizes;
+};
+
 /// The loops of one sweep. Elements are counted from the row's start; a
 /// *round* takes one piece for every group of lanes, a *block* is the rounds
 /// between two folds.
 class SweepLoops {
 public:
-  SweepLoops(SweepEmitter &emitter, OpBuilder &b, int64_t roundsPerBlock,
-             bool unrolled, bool masksTails)
+  SweepLoops(SweepEmitter &emitter, OpBuilder &b, const LoopShape &shape)
       : emitter(emitter), b(b), loc(emitter.getOp().getLoc()),
         piece(emitter.getShape().elements()),
         round(piece * emitter.getPiecesPerRound()),
-        block(round * roundsPerBlock), unrolled(unrolled),
-        masksTails(masksTails) {}
+        block(round * shape.roundsPerBlock), shape(shape) {}
 
   /// With `lead`, an output's pieces start after so many elements.
   SmallVector<Value> emit(OpFoldResult length, Value lead) {
@@ -49,6 +58,10 @@ public:
       emitPieces(state, lead, getValueOrCreateConstantIndexOp(b, loc, length));
     else if (auto n = getConstantIntValue(length))
       emitStatic(state, *n);
+    else if (shape.unrolled)
+      emitHeld(state, cast<Value>(length));
+    else if (shape.tail == LoopShape::Round)
+      emitByRounds(state, cast<Value>(length));
     else
       emitDynamic(state, cast<Value>(length));
     return emitter.finish(state);
@@ -111,7 +124,7 @@ private:
   /// `count` whole rounds from `base`, as a loop where there are several.
   void emitRounds(SweepState &state, OpFoldResult base, int64_t count) {
     bool lanes = emitter.hasReductions();
-    if (count > 1 && !unrolled) {
+    if (count > 1 && !shape.unrolled) {
       Value from = getValueOrCreateConstantIndexOp(b, loc, base);
       Value to =
           getValueOrCreateConstantIndexOp(b, loc, advance(base, count * round));
@@ -141,7 +154,7 @@ private:
       emitBlock(state, b.getIndexAttr(0), n);
       return;
     }
-    if (blocks > 1 && !unrolled) {
+    if (blocks > 1 && !shape.unrolled) {
       loop(state, index(0), index(blocks * block), block,
            /*carryLanes=*/false, [&](SweepState &inner, Value position) {
              emitter.clearLanes(inner);
@@ -232,7 +245,7 @@ private:
   /// masked one. Where the code for a part of a piece is long, there is one for
   /// all pieces.
   void emitTail(SweepState &state, Value from, Value to) {
-    if (masksTails) {
+    if (shape.tail == LoopShape::Each) {
       emitWholePieces(
           state, 0, from, to, [&](SweepState &outer, int64_t i, Value at) {
             ifAny(outer, at, to, /*carryLanes=*/true, [&](SweepState &inner) {
@@ -290,11 +303,64 @@ private:
          });
   }
 
+  /// A row of one of the given sizes, unrolled. What no row lacks is whole.
+  void emitHeld(SweepState &state, Value n) {
+    for (int64_t at = 0; at < shape.sizes.largest; at += piece) {
+      Value left;
+      if (at + piece > shape.sizes.smallest)
+        left = minus(n, index(at));
+      emitter.emitPiece(state, at / piece % emitter.getPiecesPerRound(),
+                        b.getIndexAttr(at), left);
+    }
+    if (emitter.hasReductions())
+      emitter.fold(state);
+  }
+
+  /// Rounds from `from`, which has whole ones as far as `to`: these, and one
+  /// whose pieces are masked. That is a loop as well, of which upstream's
+  /// distribution knows how to carry vectors.
+  void emitRoundsTo(SweepState &state, Value from, Value to, bool carryLanes) {
+    Value whole =
+        arith::AddIOp::create(b, loc, from, roundDown(minus(to, from), round));
+    loop(state, from, whole, round, carryLanes,
+         [&](SweepState &inner, Value position) {
+           emitRound(inner, position, round);
+         });
+    loop(state, whole, to, round, carryLanes,
+         [&](SweepState &inner, Value position) {
+           for (int64_t i = 0, done = 0; done < round; ++i, done += piece) {
+             OpFoldResult at = advance(position, done);
+             emitter.emitPiece(
+                 inner, i, at,
+                 minus(to, getValueOrCreateConstantIndexOp(b, loc, at)));
+           }
+         });
+  }
+
+  void emitByRounds(SweepState &state, Value n) {
+    if (!emitter.hasReductions())
+      return emitRoundsTo(state, index(0), n, /*carryLanes=*/false);
+    if (shape.sizes.largest <= block) {
+      emitRoundsTo(state, index(0), n, /*carryLanes=*/true);
+      return emitter.fold(state);
+    }
+    loop(state, index(0), n, block, /*carryLanes=*/false,
+         [&](SweepState &inner, Value start) {
+           emitter.clearLanes(inner);
+           Value length =
+               arith::MinUIOp::create(b, loc, minus(n, start), index(block));
+           emitRoundsTo(inner, start,
+                        arith::AddIOp::create(b, loc, start, length),
+                        /*carryLanes=*/true);
+           emitter.fold(inner);
+         });
+  }
+
   SweepEmitter &emitter;
   OpBuilder &b;
   Location loc;
   int64_t piece, round, block;
-  bool unrolled, masksTails;
+  LoopShape shape;
 };
 
 struct NormVectorizePass
@@ -334,24 +400,27 @@ struct NormVectorizePass
     OpFoldResult length =
         tensor::getMixedSizes(rewriter, op.getLoc(), row).front();
 
-    int64_t roundsPerBlock = tree.getRoundsPerFold();
-    bool unrolled = true, masksTails = false;
+    LoopShape shape;
+    shape.roundsPerBlock = tree.getRoundsPerFold();
     if (auto cpu = dyn_cast<CPUScheduleAttr>(schedule)) {
-      unrolled = cpu.getHold() == Hold::Registers;
-      masksTails = cpu.getTail() == Tail::Mask;
+      shape.unrolled = cpu.getHold() == Hold::Registers;
+      shape.tail =
+          cpu.getTail() == Tail::Mask ? LoopShape::Each : LoopShape::Shared;
       if (failed(shapeForCPU(*emitter, tree, cpu)))
         return failure();
+      if (shape.unrolled && !getConstantIntValue(length))
+        return op->emitOpError("cannot hold a row of unknown size in "
+                               "registers: schedule field 'hold' must be "
+                               "cache");
     } else {
       auto gpu = cast<GPUScheduleAttr>(schedule);
-      unrolled = gpu.getHold() == DeviceHold::Registers;
-      if (failed(shapeForGPU(*emitter, tree, gpu, length)))
+      shape.unrolled = gpu.getHold() == DeviceHold::Registers;
+      shape.tail = LoopShape::Round;
+      if (failed(shapeForGPU(*emitter, tree, gpu, length, shape.sizes)))
         return failure();
     }
-    if (unrolled && !getConstantIntValue(length))
-      return op->emitOpError("cannot hold a row of unknown size in registers: "
-                             "schedule field 'hold' must be cache");
     SmallVector<Value> results =
-        SweepLoops(*emitter, rewriter, roundsPerBlock, unrolled, masksTails)
+        SweepLoops(*emitter, rewriter, shape)
             .emit(length, createLead(rewriter, op, schedule));
     rewriter.replaceOp(op, results);
     return success();
@@ -413,33 +482,41 @@ struct NormVectorizePass
   }
 
   /// One piece is one access of each of the threads that share a row.
-  static LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
-                                   GPUScheduleAttr schedule,
-                                   OpFoldResult length) {
+  LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
+                            GPUScheduleAttr schedule, OpFoldResult length,
+                            RowSizes &sizes) {
     linalg::GenericOp op = emitter.getOp();
+    if (auto n = getConstantIntValue(length))
+      sizes = {*n, *n};
+    else
+      sizes = getRowSizes(getOperation());
     PieceShape shape;
     shape.lanes = schedule.getThreads() * tree.getGroup();
-    std::optional<int64_t> n = getConstantIntValue(length);
     // More threads than the tree has find no element.
-    bool fits =
-        tree.getLanes() % shape.lanes == 0 ||
-        (n && *n <= tree.getLanes() && shape.lanes % tree.getLanes() == 0);
+    bool fits = tree.getLanes() % shape.lanes == 0 ||
+                (sizes.largest <= tree.getLanes() &&
+                 shape.lanes % tree.getLanes() == 0);
     if (!fits)
       return op->emitOpError()
              << "cannot realize a tree of " << tree.getLanes()
              << " positions: schedule field 'threads_per_row' is "
              << schedule.getThreadsPerRow() << ", 'cluster' "
              << schedule.getCluster();
-    if (!n || *n > tree.getLanes() * tree.getTerms())
-      return op->emitOpError()
-             << "needs more than " << tree.getTerms()
-             << " terms per position, and totals per thread, which the GPU "
-                "end does not have";
-    emitter.setShape(shape,
-                     emitter.hasReductions()
-                         ? std::max<int64_t>(tree.getLanes() / shape.lanes, 1)
-                         : 1);
+    bool unrolled = schedule.getHold() == DeviceHold::Registers;
+    if (unrolled && sizes.largest == RowSizes::kNoBound)
+      return op->emitOpError("cannot hold a row of unknown size in registers: "
+                             "schedule field 'hold' must be global");
+    if (!emitter.hasReductions()) {
+      emitter.setShape(shape, unrolled ? 1 : kOutputs);
+      return success();
+    }
+    bool hasFolds = sizes.largest > tree.getLanes() * tree.getTerms();
+    emitter.setShape(shape, std::max<int64_t>(tree.getLanes() / shape.lanes, 1),
+                     hasFolds ? tree.getGroup() : 0);
     return success();
   }
+
+  /// Pieces of an output that a loop on a GPU reads before it writes any.
+  static constexpr int64_t kOutputs = 4;
 };
 } // namespace

@@ -131,6 +131,7 @@ def _build(form, targets, tools, folder):
     for path in folder.glob("*.manifest.json"):
         manifest = json.loads(path.read_text())
         [entry] = manifest["kernels"]
+        entry |= entry["instances"][0]
         built[manifest["target"]["name"]] = (
             folder / f"{entry['symbol']}.ptx", entry)
     return built

@@ -161,7 +161,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     | `threads_per_row` | threads of one block that share a row |
     | `rows_per_block` | rows of one thread block |
     | `cluster` | blocks that share a row and add up its sums in each other's memory (sm_90 and later) |
-    | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples |
+    | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples, and rows of unknown size |
     | `hold` | `registers`: the row is unrolled and read once; `global`: each sweep reads it again |
     | `weight_early` | the weight is read before the statistic is known, into registers beside x |
 
@@ -179,6 +179,12 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
   let extraClassDeclaration = [{
     /// Threads of all blocks that share a row.
     int64_t getThreads() const { return getThreadsPerRow() * getCluster(); }
+    /// The same with accesses of at most `bytes`.
+    GPUScheduleAttr withAccessOf(int64_t bytes) const {
+      return get(getContext(), getThreadsPerRow(), getRowsPerBlock(),
+                 getCluster(), std::min(getAccessBytes(), bytes), getHold(),
+                 getWeightEarly());
+    }
   }];
 }
 

@@ -27,4 +27,18 @@
 
 #include "norm/Dialect/Norm/IR/NormInterfaces.h.inc"
 
+namespace mlir::norm {
+
+/// The sizes of rows that a kernel is for.
+struct RowSizes {
+  static constexpr int64_t kNoBound = INT64_MAX;
+  int64_t smallest = 1, largest = kNoBound;
+};
+
+/// norm.row_sizes of a kernel; without it any size.
+RowSizes getRowSizes(Operation *kernel);
+void setRowSizes(Operation *kernel, RowSizes sizes);
+
+} // namespace mlir::norm
+
 #endif // NORM_DIALECT_NORM_IR_NORMDIALECT_H

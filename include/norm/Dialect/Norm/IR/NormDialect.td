@@ -37,6 +37,7 @@ def Norm_Dialect : Dialect {
     | `norm.tree` | `#norm.tree` | the order in which a row is summed; belongs to the problem |
     | `norm.schedule` | `#norm.cpu_schedule` or `#norm.gpu_schedule` | the mapping; changes no bit of a result |
     | `norm.schedule_source` | string | where the schedule comes from |
+    | `norm.row_sizes` | array of i64 | the smallest and, if there is a bound, the largest N that the kernel is for, where N is unknown |
     | `norm.regime` | string | `cached`, or `streaming` for calls that exceed the last-level cache; stage 1 reads it |
     | `norm.operands` | array | the fields of the C interface that the arguments stand for |
   }];
@@ -50,6 +51,7 @@ def Norm_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kKernelAttr = "norm.kernel";
     static constexpr ::llvm::StringLiteral kTargetAttr = "norm.target";
     static constexpr ::llvm::StringLiteral kRegimeAttr = "norm.regime";
+    static constexpr ::llvm::StringLiteral kRowSizesAttr = "norm.row_sizes";
     static constexpr ::llvm::StringLiteral kTreeAttr = "norm.tree";
     static constexpr ::llvm::StringLiteral kScheduleAttr = "norm.schedule";
     static constexpr ::llvm::StringLiteral kScheduleSourceAttr =
