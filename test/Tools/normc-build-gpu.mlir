@@ -61,15 +61,35 @@
 
 // RUN: not normc build rmsnorm --n=512 --target=sm_90,sm_91 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=ARCH
 // RUN: not normc build rmsnorm --n=512 --target=sm_90 --emit=object -o %t.no/ 2>&1 | FileCheck %s --check-prefix=KIND
-// RUN: not normc build rmsnorm --target=sm_90 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=ANY
 // RUN: not normc build rmsnorm --n=512 --target=sm_90 --schedule='#norm.cpu_schedule<vector_bits = 256>' -o %t.no/ 2>&1 | FileCheck %s --check-prefix=SCHEDULE
 // RUN: not normc build rmsnorm --n=65536 --target=sm_80 --schedule='#norm.gpu_schedule<threads_per_row = 256, cluster = 4>' -o %t.no/ 2>&1 | FileCheck %s --check-prefix=NOCLUSTER
 // ARCH: --target: unknown GPU target 'sm_91'; accepted are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
 // KIND: --emit: no kind 'object' for a GPU; accepted are mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, manifest
-// ANY: a GPU's kernel needs a known N, such as --n=4096
-// RUN: not normc build rmsnorm --dtype=f64 --n=512 --target=sm_90 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=F64
-// F64: a GPU's kernel sums rows of f32, f16 or bf16, got f64
-// RUN: not normc build rmsnorm --n=1000000 --target=sm_90 -o %t.no/ 2>&1 | FileCheck %s --check-prefix=LONG
-// LONG: known size of up to 262144 elements, got 'tensor<?x1000000xf32>'
 // SCHEDULE: is no #norm.gpu_schedule<...>: it is another attribute
 // NOCLUSTER: sm_80 has no clusters, sm_90 and later do
+
+// Of any N there is a kernel for each range of sizes, and its general one.
+// RUN: normc build rmsnorm --dtype=bf16 --target=sm_90 -o %t.any/
+// RUN: FileCheck %s --check-prefix=ANY < %t.any/normc_rmsnorm_bf16_bf16_bf16_nany_sm_90.manifest.json
+// ANY: "instances": [
+// ANY: "sizes": {
+// ANY-NEXT: "largest": 1024,
+// ANY-NEXT: "smallest": 1
+// ANY: "symbol": "normc_rmsnorm_bf16_bf16_bf16_nany_sm_90_1to1024"
+// ANY: "symbol": "normc_rmsnorm_bf16_bf16_bf16_nany_sm_90_1to1024_general"
+// ANY: "symbol": "normc_rmsnorm_bf16_bf16_bf16_nany_sm_90_1025to2048"
+// ANY: "hold": "global"
+// ANY: "sizes": {
+// ANY-NEXT: "smallest": 65537
+// ANY: "symbol": "normc_rmsnorm_bf16_bf16_bf16_nany_sm_90_from65537"
+// ANY: "n": "any"
+
+// Rows of f64 are summed in f64.
+// RUN: normc build rmsnorm --dtype=f64 --n=512 --target=sm_90 --emit=ptx -o - | FileCheck %s --check-prefix=F64
+// F64: fma.rn.f64
+// F64: sqrt.rn.f64
+
+// Beyond 16 terms of a position, threads have totals in f64.
+// RUN: normc build rmsnorm --n=1000000 --target=sm_90 --emit=ptx -o - | FileCheck %s --check-prefix=LONG
+// LONG: cvt.f64.f32
+// LONG: add.rn.f64

@@ -67,7 +67,28 @@ func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attrib
 // -----
 
 func.func @any(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel} {
-  // expected-error @+1 {{has no kernel for sm_90: accepted are matrices of f32, f16 or bf16 whose rows have a known size of up to 524288 elements, got 'tensor<?x?xbf16>'}}
+  // expected-error @+1 {{rows of unknown size; on a GPU a kernel is for sizes that are summed in one order, which norm.row_sizes of its function must be within: 1 to 1024, 1025 to 2048, 2049 to 4096, 4097 to 8192, 8193 to 16384, 16385 to 32768, 32769 to 65536, 65537 to any}}
+  %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
+  return %0 : tensor<?x?xbf16>
+}
+
+// -----
+
+// Any size of a range: the tree is that of its largest.
+// CHECK: @some
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 256
+// CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 4096, group = 8>
+func.func @some(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel,
+    norm.row_sizes = array<i64: 8193, 16384>} {
+  %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
+  return %0 : tensor<?x?xbf16>
+}
+
+// -----
+
+func.func @two(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel,
+    norm.row_sizes = array<i64: 1000, 2000>} {
+  // expected-error @+1 {{must be within: 1 to 1024}}
   %0 = norm.rmsnorm %x : tensor<?x?xbf16> epsilon(1.0e-6) outs(%x : tensor<?x?xbf16>) -> tensor<?x?xbf16>
   return %0 : tensor<?x?xbf16>
 }
@@ -75,7 +96,7 @@ func.func @any(%x: tensor<?x?xbf16>) -> tensor<?x?xbf16> attributes {norm.kernel
 // -----
 
 func.func @rank(%x: tensor<?x4x64xbf16>) -> tensor<?x4x64xbf16> attributes {norm.kernel} {
-  // expected-error @+1 {{got 'tensor<?x4x64xbf16>'}}
+  // expected-error @+1 {{x must be a matrix, got 'tensor<?x4x64xbf16>'}}
   %0 = norm.rmsnorm %x : tensor<?x4x64xbf16> epsilon(1.0e-6) outs(%x : tensor<?x4x64xbf16>) -> tensor<?x4x64xbf16>
   return %0 : tensor<?x4x64xbf16>
 }

@@ -104,7 +104,8 @@ public:
     forwardStores();
     if (failed(verify()))
       return failure();
-    findPhases();
+    if (failed(findPhases()))
+      return failure();
     giveThreads();
     wrap();
     if (failed(distribute()) || failed(formAccesses()))
@@ -124,7 +125,7 @@ private:
   void forwardStores();
   LogicalResult verify();
   LogicalResult verifyTypes(Operation &op);
-  void findPhases();
+  LogicalResult findPhases();
   Phases formPhases();
   void giveThreads();
   void wrap();
@@ -224,12 +225,22 @@ static void visitMemory(Operation &op, function_ref<void(Value)> visit) {
   });
 }
 
+/// Whether `op` accesses a piece that is not one of those which the row is made
+/// of, so that threads have other elements of it.
+static bool startsWithinPiece(Operation &op) {
+  auto read = dyn_cast<vector::TransferReadOp>(op);
+  llvm::APInt index;
+  return read &&
+         matchPattern(read.getIndices().back(), m_ConstantInt(&index)) &&
+         index.getSExtValue() % read.getVectorType().getNumElements() != 0;
+}
+
 /// What of the row can be computed after how many reductions. Reads that none
 /// of the first phase needs may wait until they are used. Within a phase
 /// distribution moves reads before writes, so what the row has written is read
 /// back in a later one, by the thread that wrote it. (A loop reads a piece
 /// before it writes it, and the next one's are others.)
-void RowDistributor::findPhases() {
+LogicalResult RowDistributor::findPhases() {
   llvm::DenseMap<Value, unsigned> readableIn;
   for (Operation &op : body->without_terminator()) {
     unsigned phase = 0;
@@ -238,9 +249,14 @@ void RowDistributor::findPhases() {
           producer && phaseOf.contains(producer))
         phase = std::max(phase, phaseOf[producer] +
                                     isa<vector::ReductionOp>(producer));
+    bool readsBack = false;
     visitMemory<MemoryEffects::Read>(op, [&](Value memory) {
       phase = std::max(phase, readableIn.lookup(memory));
+      readsBack |= readableIn.contains(memory);
     });
+    if (readsBack && startsWithinPiece(op))
+      return op.emitOpError("cannot be distributed: it reads back what other "
+                            "threads of the row have written");
     phaseOf[&op] = phase;
     visitMemory<MemoryEffects::Write>(op, [&](Value memory) {
       unsigned &readable = readableIn[memory];
@@ -259,6 +275,7 @@ void RowDistributor::findPhases() {
             std::min(first, phaseOf.lookup(body->findAncestorOpInBlock(*user)));
       phase = std::max(phase, first);
     }
+  return success();
 }
 
 RowDistributor::Phases RowDistributor::formPhases() {

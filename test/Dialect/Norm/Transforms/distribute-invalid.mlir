@@ -64,7 +64,7 @@ func.func @f(%x: memref<1024xf32>) attributes {norm.kernel,
              threads(%t0, %t1, %t2) in (%n0 = %c1, %n1 = %c1, %n2 = %c1) {
     %v = vector.transfer_read %x[%c0], %pad {in_bounds = [true]} : memref<1024xf32>, vector<512xf32>
     vector.transfer_write %v, %x[%c0] {in_bounds = [true]} : vector<512xf32>, memref<1024xf32>
-    // expected-error @+1 {{it reads back what the row has written}}
+    // expected-error @+1 {{it reads back what other threads of the row have written}}
     %w = vector.transfer_read %x[%c1], %pad {in_bounds = [true]} : memref<1024xf32>, vector<512xf32>
     gpu.terminator
   }
