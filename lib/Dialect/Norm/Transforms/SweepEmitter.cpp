@@ -144,6 +144,7 @@ SweepState SweepEmitter::start() {
   clearLanes(state);
   for (const RowReduction &reduction : reductions)
     state.totals.push_back(startTotals(reduction));
+  state.parts.resize(reductions.size());
   return state;
 }
 
@@ -562,26 +563,38 @@ void SweepEmitter::fold(SweepState &state) {
   clearLanes(state);
 }
 
+/// Sums are rounded to the type of the lanes when a pass is over.
+void SweepEmitter::endPass(SweepState &state) {
+  for (auto [reduction, totals, parts] :
+       llvm::zip(reductions, state.totals, state.parts)) {
+    if (!reduction.isOrdered())
+      continue;
+    size_t width = reduction.hasPair() ? 2 : 1;
+    for (size_t i = 0; i < totals.size(); i += width) {
+      Value part = totals[i];
+      auto type = cast<VectorType>(part.getType());
+      if (reduction.hasPair())
+        part = addPair(totals[i], totals[i + 1]);
+      else
+        part = arith::TruncFOp::create(b, op.getLoc(),
+                                       type.clone(reduction.laneType), part);
+      parts.push_back(part);
+    }
+    totals = startTotals(reduction);
+  }
+}
+
 /// The reduction of the whole row.
 Value SweepEmitter::getTotal(const RowReduction &reduction,
-                             ArrayRef<Value> totals) {
-  Location loc = op.getLoc();
-  size_t width = reduction.hasPair() ? 2 : 1;
-  SmallVector<Value> parts;
-  for (size_t i = 0; i < totals.size(); i += width)
-    parts.push_back(reduction.hasPair() ? addPair(totals[i], totals[i + 1])
-                                        : totals[i]);
+                             ArrayRef<Value> totals, ArrayRef<Value> parts) {
+  if (totalGroup && !reduction.isOrdered())
+    return addUp(reduction, {totals[0]});
   if (!totalGroup)
-    return parts[0];
-  auto type = cast<VectorType>(parts[0].getType());
-  if (type.getElementType() != reduction.laneType)
-    for (Value &part : parts)
-      part =
-          arith::TruncFOp::create(b, loc, type.clone(reduction.laneType), part);
-  Value sum = addUp(reduction, parts);
+    return reduction.hasPair() ? addPair(totals[0], totals[1]) : totals[0];
+  Value sum = addUp(reduction, SmallVector<Value>(parts));
   // As what a single total is.
-  if (reduction.isOrdered() && !sum.getType().isF64())
-    sum = arith::ExtFOp::create(b, loc, b.getF64Type(), sum);
+  if (!sum.getType().isF64())
+    sum = arith::ExtFOp::create(b, op.getLoc(), b.getF64Type(), sum);
   return sum;
 }
 
@@ -590,8 +603,10 @@ SmallVector<Value> SweepEmitter::finish(SweepState &state) {
   SmallVector<Value> results(op->getNumResults());
   for (auto [index, result] : llvm::enumerate(rowResults))
     results[result] = state.rows[index];
+  if (totalGroup)
+    endPass(state);
   for (auto [index, reduction] : llvm::enumerate(reductions)) {
-    Value value = getTotal(reduction, state.totals[index]);
+    Value value = getTotal(reduction, state.totals[index], state.parts[index]);
     // A sum that starts at zero stays as it is, bit for bit.
     Value start = op.getDpsInits()[reduction.result];
     DenseFPElementsAttr dense;

@@ -53,6 +53,7 @@ struct SweepState {
   SmallVector<SmallVector<Value>> lanes; // per reduction, per piece of a round;
                                          // null: nothing was added yet
   SmallVector<SmallVector<Value>> totals; // per reduction; see startTotals
+  SmallVector<SmallVector<Value>> parts;  // per reduction, of passes that ended
 };
 
 class SweepEmitter {
@@ -101,6 +102,9 @@ public:
   static SweepState takePiece(const SweepState &state, unsigned piece);
   /// Adds the lanes up and the sum to the total.
   void fold(SweepState &state);
+  /// Where groups of lanes have totals: begins with the next pieces of a round,
+  /// after all rounds of those before.
+  void endPass(SweepState &state);
   /// The values of the op's results.
   SmallVector<Value> finish(SweepState &state);
 
@@ -131,7 +135,8 @@ private:
                   Value sum);
   void foldGroups(const RowReduction &reduction, ArrayRef<Value> lanes,
                   SmallVector<Value> &totals);
-  Value getTotal(const RowReduction &reduction, ArrayRef<Value> totals);
+  Value getTotal(const RowReduction &reduction, ArrayRef<Value> totals,
+                 ArrayRef<Value> parts);
   Value neutral(const RowReduction &reduction, Type type);
   bool paddingIsNeutral(const RowReduction &reduction);
 

@@ -33,6 +33,8 @@ namespace {
 struct LoopShape {
   int64_t roundsPerBlock = 1;
   bool unrolled = true;
+  /// Parts of a round that go over the whole row one after the other.
+  int64_t passes = 1;
   /// The part of a piece that ends a row: code of its own for each piece of a
   /// round, for all pieces, or a round whose pieces are all masked.
   enum Tail { Each, Shared, Round } tail = Each;
@@ -48,7 +50,7 @@ public:
   SweepLoops(SweepEmitter &emitter, OpBuilder &b, const LoopShape &shape)
       : emitter(emitter), b(b), loc(emitter.getOp().getLoc()),
         piece(emitter.getShape().elements()),
-        round(piece * emitter.getPiecesPerRound()),
+        pass(piece * emitter.getPiecesPerRound()), round(pass * shape.passes),
         block(round * shape.roundsPerBlock), shape(shape) {}
 
   /// With `lead`, an output's pieces start after so many elements.
@@ -56,12 +58,12 @@ public:
     SweepState state = emitter.start();
     if (lead)
       emitPieces(state, lead, getValueOrCreateConstantIndexOp(b, loc, length));
+    else if (!shape.unrolled && shape.tail == LoopShape::Round)
+      emitByRounds(state, length);
     else if (auto n = getConstantIntValue(length))
       emitStatic(state, *n);
     else if (shape.unrolled)
       emitHeld(state, cast<Value>(length));
-    else if (shape.tail == LoopShape::Round)
-      emitByRounds(state, cast<Value>(length));
     else
       emitDynamic(state, cast<Value>(length));
     return emitter.finish(state);
@@ -316,50 +318,96 @@ private:
       emitter.fold(state);
   }
 
-  /// Rounds from `from`, which has whole ones as far as `to`: these, and one
-  /// whose pieces are masked. That is a loop as well, of which upstream's
-  /// distribution knows how to carry vectors.
-  void emitRoundsTo(SweepState &state, Value from, Value to, bool carryLanes) {
-    Value whole =
-        arith::AddIOp::create(b, loc, from, roundDown(minus(to, from), round));
-    loop(state, from, whole, round, carryLanes,
+  /// The pieces of the pass that starts at `first` in the round at `position`.
+  /// With `to`, where the row ends in it, they are masked as far as needed.
+  void emitPass(SweepState &state, int64_t first, OpFoldResult position,
+                OpFoldResult to = {}) {
+    for (int64_t i = 0; i < pass / piece; ++i) {
+      OpFoldResult at = advance(position, first + i * piece);
+      Value left;
+      if (auto end = to ? getConstantIntValue(to) : std::nullopt) {
+        int64_t rest = *end - *getConstantIntValue(at);
+        if (rest <= 0)
+          return;
+        if (rest < piece)
+          left = index(rest);
+      } else if (to) {
+        left =
+            minus(cast<Value>(to), getValueOrCreateConstantIndexOp(b, loc, at));
+      }
+      emitter.emitPiece(state, i, at, left);
+    }
+  }
+
+  /// Whole rounds of a pass.
+  void loopRounds(SweepState &state, int64_t first, Value from, Value to) {
+    loop(state, from, to, round, emitter.hasReductions(),
          [&](SweepState &inner, Value position) {
-           emitRound(inner, position, round);
-         });
-    loop(state, whole, to, round, carryLanes,
-         [&](SweepState &inner, Value position) {
-           for (int64_t i = 0, done = 0; done < round; ++i, done += piece) {
-             OpFoldResult at = advance(position, done);
-             emitter.emitPiece(
-                 inner, i, at,
-                 minus(to, getValueOrCreateConstantIndexOp(b, loc, at)));
-           }
+           emitPass(inner, first, position);
          });
   }
 
-  void emitByRounds(SweepState &state, Value n) {
-    if (!emitter.hasReductions())
-      return emitRoundsTo(state, index(0), n, /*carryLanes=*/false);
-    if (shape.sizes.largest <= block) {
-      emitRoundsTo(state, index(0), n, /*carryLanes=*/true);
-      return emitter.fold(state);
+  /// Rounds of a pass in a row, or in a part of it, that ends anywhere. What is
+  /// no whole round is a loop as well, of which upstream's distribution knows
+  /// how to carry vectors.
+  void emitRoundsTo(SweepState &state, int64_t first, OpFoldResult from,
+                    OpFoldResult to) {
+    Value begin = getValueOrCreateConstantIndexOp(b, loc, from);
+    if (auto end = getConstantIntValue(to)) {
+      int64_t whole = *end - (*end - *getConstantIntValue(from)) % round;
+      loopRounds(state, first, begin, index(whole));
+      if (whole < *end)
+        emitPass(state, first, b.getIndexAttr(whole), to);
+      return;
     }
-    loop(state, index(0), n, block, /*carryLanes=*/false,
-         [&](SweepState &inner, Value start) {
-           emitter.clearLanes(inner);
-           Value length =
-               arith::MinUIOp::create(b, loc, minus(n, start), index(block));
-           emitRoundsTo(inner, start,
-                        arith::AddIOp::create(b, loc, start, length),
-                        /*carryLanes=*/true);
-           emitter.fold(inner);
+    Value end = cast<Value>(to);
+    Value whole = arith::AddIOp::create(b, loc, begin,
+                                        roundDown(minus(end, begin), round));
+    loopRounds(state, first, begin, whole);
+    loop(state, whole, end, round, emitter.hasReductions(),
+         [&](SweepState &inner, Value position) {
+           emitPass(inner, first, position, to);
          });
+  }
+
+  /// All rounds of a pass, with a fold after each block of them.
+  void emitBlocks(SweepState &state, int64_t first, OpFoldResult n) {
+    OpFoldResult rest = b.getIndexAttr(0), blocks = n;
+    if (auto known = getConstantIntValue(n))
+      rest = blocks = b.getIndexAttr(*known - *known % block);
+    if (shape.sizes.largest > block)
+      loop(state, index(0), getValueOrCreateConstantIndexOp(b, loc, blocks),
+           block, /*carryLanes=*/false, [&](SweepState &inner, Value start) {
+             emitter.clearLanes(inner);
+             Value whole = arith::AddIOp::create(b, loc, start, index(block));
+             if (auto end = dyn_cast<Value>(n))
+               emitRoundsTo(
+                   inner, first, start,
+                   arith::MinUIOp::create(b, loc, end, whole).getResult());
+             else
+               loopRounds(inner, first, start, whole);
+             emitter.fold(inner);
+           });
+    if (shape.sizes.largest <= block || getConstantIntValue(n)) {
+      emitRoundsTo(state, first, rest, n);
+      emitter.fold(state);
+    }
+  }
+
+  void emitByRounds(SweepState &state, OpFoldResult n) {
+    if (!emitter.hasReductions())
+      return emitRoundsTo(state, 0, b.getIndexAttr(0), n);
+    for (int64_t first = 0; first < round; first += pass) {
+      if (first)
+        emitter.endPass(state);
+      emitBlocks(state, first, n);
+    }
   }
 
   SweepEmitter &emitter;
   OpBuilder &b;
   Location loc;
-  int64_t piece, round, block;
+  int64_t piece, pass, round, block;
   LoopShape shape;
 };
 
@@ -416,7 +464,7 @@ struct NormVectorizePass
       auto gpu = cast<GPUScheduleAttr>(schedule);
       shape.unrolled = gpu.getHold() == DeviceHold::Registers;
       shape.tail = LoopShape::Round;
-      if (failed(shapeForGPU(*emitter, tree, gpu, length, shape.sizes)))
+      if (failed(shapeForGPU(*emitter, tree, gpu, length, shape)))
         return failure();
     }
     SmallVector<Value> results =
@@ -484,8 +532,9 @@ struct NormVectorizePass
   /// One piece is one access of each of the threads that share a row.
   LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
                             GPUScheduleAttr schedule, OpFoldResult length,
-                            RowSizes &sizes) {
+                            LoopShape &loops) {
     linalg::GenericOp op = emitter.getOp();
+    RowSizes &sizes = loops.sizes;
     if (auto n = getConstantIntValue(length))
       sizes = {*n, *n};
     else
@@ -510,13 +559,28 @@ struct NormVectorizePass
       emitter.setShape(shape, unrolled ? 1 : kOutputs);
       return success();
     }
-    bool hasFolds = sizes.largest > tree.getLanes() * tree.getTerms();
-    emitter.setShape(shape, std::max<int64_t>(tree.getLanes() / shape.lanes, 1),
-                     hasFolds ? tree.getGroup() : 0);
+    int64_t pieces = std::max<int64_t>(tree.getLanes() / shape.lanes, 1);
+    int64_t group = 0;
+    if (!unrolled || sizes.largest > tree.getLanes() * tree.getTerms()) {
+      group = tree.getGroup();
+      int64_t registers = tree.getF64() ? 2 * group + 4 : group + 2;
+      int64_t most =
+          sizes.smallest == sizes.largest ? kSumRegisters : kSumRegisters / 2;
+      int64_t once = llvm::bit_floor<uint64_t>(most / registers);
+      if (!unrolled && pieces > once) {
+        loops.passes = pieces / once;
+        pieces = once;
+      }
+    }
+    emitter.setShape(shape, pieces, group);
     return success();
   }
 
   /// Pieces of an output that a loop on a GPU reads before it writes any.
   static constexpr int64_t kOutputs = 4;
+  /// Registers of a thread for lanes and totals, beside what it reads; half of
+  /// them where pieces may end anywhere. With twice as many blocks of 512
+  /// threads spill (ptxas, sm_80 to sm_100).
+  static constexpr int64_t kSumRegisters = 48;
 };
 } // namespace
