@@ -59,6 +59,10 @@ public:
         entry->setAttr(attribute, value);
         body->removeAttr(attribute);
       }
+    // Of large blocks one is enough: ptxas would spill to have two.
+    if (schedule.getThreadsPerRow() >= 512)
+      entry->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                     b.getI32IntegerAttr(1));
     markConstantLoads();
     body->removeAttr(gpu::GPUDialect::getKernelFuncAttrName());
     body.setLinkage(LLVM::Linkage::Internal);

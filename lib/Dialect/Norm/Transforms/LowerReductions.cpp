@@ -75,7 +75,10 @@ private:
   void storeHere(ArrayRef<Value> sums, Value scratch);
   void storeInCluster(ArrayRef<Value> sums, Value scratch);
   void exchange(Batch &batch, MutableArrayRef<Value> sums);
-  Value shuffleWithin(gpu::AllReduceOp op);
+  Value shuffle(Location loc, vector::CombiningKind kind, Value value,
+                int32_t width);
+  Value addWarps(Location loc, vector::CombiningKind kind, Value scratch,
+                 int64_t number);
   Value index(Location loc, int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
   }
@@ -114,12 +117,9 @@ LogicalResult BlockReductions::formBatches(SmallVector<Batch> &batches) {
   return success();
 }
 
-/// The sum over the lanes of the thread's row in its warp, the same in each.
-Value BlockReductions::shuffleWithin(gpu::AllReduceOp op) {
-  Location loc = op.getLoc();
-  vector::CombiningKind kind = gpu::convertReductionKind(*op.getOp());
-  Value value = op.getValue();
-  int32_t width = std::min(threads, kWarpSize);
+/// The sum over `width` neighbours among the lanes of a warp, the same in each.
+Value BlockReductions::shuffle(Location loc, vector::CombiningKind kind,
+                               Value value, int32_t width) {
   for (int32_t distance = 1; distance < width; distance *= 2) {
     Value other = gpu::ShuffleOp::create(b, loc, value, distance, width,
                                          gpu::ShuffleMode::XOR)
@@ -180,7 +180,35 @@ void BlockReductions::storeInCluster(ArrayRef<Value> sums, Value scratch) {
   }
 }
 
-/// Every thread reads the sums of all warps and adds them by neighbours.
+/// The sums of all warps by neighbours, in every thread. Of many warps' a lane
+/// adds up some, and the rest is as within a warp: all of them in each thread
+/// are more instructions, and registers beside those that hold the row.
+Value BlockReductions::addWarps(Location loc, vector::CombiningKind kind,
+                                Value scratch, int64_t number) {
+  int64_t warps = threads * cluster / kWarpSize;
+  int64_t each = warps < kWarpSize ? warps : warps / kWarpSize;
+  Value first = index(loc, 0);
+  if (warps >= kWarpSize) {
+    Value lane = arith::RemUIOp::create(b, loc, launch.getThreadIds().x,
+                                        index(loc, kWarpSize));
+    first = arith::MulIOp::create(b, loc, lane, index(loc, each));
+  }
+  SmallVector<Value> parts;
+  for (int64_t w = 0; w < each; ++w) {
+    Value warp = arith::AddIOp::create(b, loc, first, index(loc, w));
+    parts.push_back(memref::LoadOp::create(
+        b, loc, scratch, ValueRange{index(loc, number), warp}));
+  }
+  for (; parts.size() > 1; parts.resize(parts.size() / 2))
+    for (size_t p = 0; p < parts.size() / 2; ++p)
+      parts[p] = vector::makeArithReduction(b, loc, kind, parts[2 * p],
+                                            parts[2 * p + 1]);
+  if (warps < kWarpSize)
+    return parts.front();
+  return shuffle(loc, kind, parts.front(), kWarpSize);
+}
+
+/// Every thread gets the sums of all warps.
 void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
   Location loc = batch.front().getLoc();
   int64_t warps = threads * cluster / kWarpSize, count = batch.size();
@@ -200,15 +228,7 @@ void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
   }
   for (auto [i, sum] : llvm::enumerate(sums)) {
     vector::CombiningKind kind = gpu::convertReductionKind(*batch[i].getOp());
-    SmallVector<Value> parts;
-    for (int64_t w = 0; w < warps; ++w)
-      parts.push_back(memref::LoadOp::create(
-          b, loc, scratch, ValueRange{index(loc, i), index(loc, w)}));
-    for (; parts.size() > 1; parts.resize(parts.size() / 2))
-      for (size_t p = 0; p < parts.size() / 2; ++p)
-        parts[p] = vector::makeArithReduction(b, loc, kind, parts[2 * p],
-                                              parts[2 * p + 1]);
-    sum = parts.front();
+    sum = addWarps(loc, kind, scratch, i);
   }
 }
 
@@ -216,7 +236,8 @@ void BlockReductions::lower(Batch &batch) {
   b.setInsertionPoint(batch.back());
   SmallVector<Value> sums;
   for (gpu::AllReduceOp op : batch)
-    sums.push_back(shuffleWithin(op));
+    sums.push_back(shuffle(op.getLoc(), gpu::convertReductionKind(*op.getOp()),
+                           op.getValue(), std::min(threads, kWarpSize)));
   if (threads * cluster > kWarpSize)
     exchange(batch, sums);
   for (auto [op, sum] : llvm::zip(batch, sums))
