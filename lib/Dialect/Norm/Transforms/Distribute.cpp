@@ -618,26 +618,32 @@ static void moveBefore(Operation *op, Operation *point) {
   op->moveBefore(point);
 }
 
-/// Reads of rows go before the writes that no reduction parts from them:
-/// threads issue in order, and one that waits for a piece to write it would not
-/// read the next one meanwhile. (Rows may lie on one another as a whole, so
-/// that neither LLVM nor ptxas can do that; pieces of them are others.)
+/// Reads of rows go before the writes that no reduction parts from them, and
+/// together: threads issue in order, and one that waits for a piece to compute
+/// with it would not read the next one meanwhile. (Rows may lie on one another
+/// as a whole, so that neither LLVM nor ptxas can do that; pieces of them are
+/// others.)
 void RowDistributor::hoistReads(Block &block) {
   // More reads at once would only take registers.
   constexpr unsigned mostAhead = 8;
   unsigned ahead = 0;
-  Operation *firstWrite = nullptr;
+  Operation *first = nullptr;
+  bool written = false;
   for (Operation &op : llvm::make_early_inc_range(block)) {
     bool reads = accessesRows<MemoryEffects::Read>(op);
     bool writes = accessesRows<MemoryEffects::Write>(op);
-    if (isa<gpu::AllReduceOp, scf::ForOp>(op) || (reads && writes))
-      firstWrite = nullptr;
-    else if (reads && firstWrite && ahead++ < mostAhead)
-      moveBefore(&op, firstWrite);
-    else if (reads)
-      firstWrite = nullptr;
-    else if (writes && !firstWrite) {
-      firstWrite = &op;
+    if (isa<gpu::AllReduceOp, scf::ForOp>(op) || (reads && writes)) {
+      first = nullptr;
+      written = false;
+    } else if (reads && written && ahead++ < mostAhead) {
+      moveBefore(&op, first);
+    } else if (reads && (written || !first)) {
+      first = &op;
+      written = false;
+    } else if (writes && !written) {
+      if (!first)
+        first = &op;
+      written = true;
       ahead = 0;
     }
   }

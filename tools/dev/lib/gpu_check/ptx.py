@@ -105,8 +105,9 @@ def _directive(text, name):
 
 
 def parse(text):
-    """A Program of the only entry in `text`."""
+    """A Program of the first entry in `text`: the general one follows it."""
     text = _COMMENT.sub("", text)
+    text = text[:text.index(".entry")] + ".entry" + text.split(".entry")[1]
     body = text[text.index("{", text.index(")", text.index(".entry"))):]
     instructions = []
     for statement in re.split(r";|\n(?=\s*[$\w]+:)|:\s*\n", body):
