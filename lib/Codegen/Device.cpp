@@ -188,7 +188,8 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   made->name = getKernelName(request, architecture);
   auto module = buildModule(&context, request, architecture, made->name,
                             {Regime::Cached});
-  made->instances = createDeviceInstances(*module, alignment, withGeneral);
+  made->instances = createDeviceInstances(
+      *module, std::min(alignment, getWidestAccess(architecture)), withGeneral);
   auto choices = selectSchedules(*module, architecture);
   if (!choices)
     return llvm::createStringError(llvm::toString(choices.takeError()) +

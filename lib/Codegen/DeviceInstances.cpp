@@ -66,8 +66,13 @@ mlir::norm::createDeviceInstances(ModuleOp module, int64_t alignment,
       symbol += "_from" + from;
     else if (sizes.smallest != sizes.largest)
       symbol += "_" + from + "to" + std::to_string(sizes.largest);
-    instances.push_back({symbol, sizes, alignment});
-    if (withGeneral && alignment > element)
+    int64_t bytes = alignment;
+    if (sizes.smallest == sizes.largest && sizes.largest * element % bytes)
+      bytes = std::min<int64_t>(bytes, 16);
+    instances.push_back({symbol, sizes, bytes});
+    if (withGeneral && bytes > 16)
+      instances.push_back({symbol + kAlignedSuffix.str(), sizes, 16});
+    if (withGeneral && bytes > element)
       instances.push_back({symbol + kGeneralSuffix.str(), sizes, element});
   }
   for (size_t i = 1; i < instances.size(); ++i)

@@ -383,7 +383,8 @@ static LogicalResult findInPlace(ModuleOp module, StringRef target,
                                  FileKernel &kernel) {
   OwningOpRef<ModuleOp> copy = module.clone();
   if (isNVPTXTargetName(target))
-    createDeviceInstances(*copy, /*alignment=*/16, /*withGeneral=*/false);
+    createDeviceInstances(*copy, getWidestAccess(target),
+                          /*withGeneral=*/false);
   if (failed(lowerToStage(*copy, target, "form-sweeps")))
     return failure();
   auto function = *copy->getOps<func::FuncOp>().begin();

@@ -62,17 +62,25 @@ SmallVector<RowSizes> mlir::norm::getGPURowSizes(FloatType xType) {
 
 GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
                                                   RowSizes sizes,
-                                                  bool hasClusters) {
+                                                  bool hasClusters,
+                                                  int64_t accessBytes) {
   int64_t n = sizes.largest;
   auto get = [&](int64_t threads, int64_t rows, int64_t cluster,
                  DeviceHold hold) {
     bool early = hold == DeviceHold::Registers &&
                  n <= kHeldBesideWeight * threads * cluster;
     return GPUScheduleAttr::get(xType.getContext(), threads, rows, cluster,
-                                /*access_bytes=*/16, hold, early);
+                                accessBytes, hold, early);
   };
   TreeAttr tree = getGPUTree(xType, n);
+  // A thread of wide accesses is two neighbours of the tree's. Rows that half
+  // of the tree's threads cannot hold have narrower ones.
   int64_t virtualThreads = tree.getLanes() / tree.getGroup();
+  if (accessBytes > 16 && n > kHeld * virtualThreads / 2 &&
+      n <= kHeld * virtualThreads)
+    accessBytes = 16;
+  if (accessBytes > 16)
+    virtualThreads = std::max<int64_t>(virtualThreads / 2, 1);
   auto share = [&](int64_t held) {
     int64_t threads = llvm::PowerOf2Ceil(llvm::divideCeil(n, held));
     return std::min(threads, virtualThreads);

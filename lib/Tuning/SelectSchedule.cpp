@@ -191,15 +191,15 @@ struct NormSelectSchedulePass
   }
 
   /// Bytes to which the rows of a kernel's first operand are aligned, where
-  /// norm.operands says so.
+  /// norm.operands says so; else what every allocator gives.
   int64_t getAlignment() {
     auto operands =
         getOperation()->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
     if (!operands || operands.empty())
-      return INT64_MAX;
+      return 16;
     auto entry = dyn_cast<DictionaryAttr>(operands[0]);
     auto alignment = entry ? entry.getAs<IntegerAttr>("alignment") : nullptr;
-    return alignment ? alignment.getInt() : INT64_MAX;
+    return alignment ? alignment.getInt() : 16;
   }
 
   FailureOr<Choice> chooseForGPU(NormOpInterface op, StringRef name) {
@@ -215,10 +215,10 @@ struct NormSelectSchedulePass
     FailureOr<RowSizes> sizes = getSizes(op);
     if (failed(sizes))
       return failure();
-    GPUScheduleAttr schedule =
-        getDefaultGPUSchedule(xType, *sizes, hasClusters(*resolved));
-    return Choice{resolved->str(), getGPUTree(xType, sizes->largest),
-                  schedule.withAccessOf(getAlignment())};
+    int64_t access = std::min(getWidestAccess(*resolved), getAlignment());
+    return Choice{
+        resolved->str(), getGPUTree(xType, sizes->largest),
+        getDefaultGPUSchedule(xType, *sizes, hasClusters(*resolved), access)};
   }
 
   /// What sizes rows may have: on a GPU they are summed in one order.

@@ -221,7 +221,7 @@ int DeviceBuilder::make(StringRef architecture) {
         buildModule(&context, request, architecture, name, {Regime::Cached});
   }
   SmallVector<DeviceInstance> instances =
-      createDeviceInstances(*module, /*alignment=*/16,
+      createDeviceInstances(*module, getWidestAccess(architecture),
                             /*withGeneral=*/flags.stopAfter.empty());
   if (!flags.stopAfter.empty())
     return lower(*module, architecture, flags.stopAfter, name, "mlir");

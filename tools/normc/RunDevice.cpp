@@ -48,7 +48,8 @@ normc::compileForArrays(const KernelRequest &request, StringRef architecture,
   int64_t row = request.n * getElementBytes(request.x);
   bool isGiven = !request.schedule.empty();
   Expected<std::unique_ptr<DeviceKernel>> kernel =
-      compileForDevice(request, architecture, std::min<int64_t>(16, row & -row),
+      compileForDevice(request, architecture,
+                       /*alignment=*/row & -row,
                        /*withGeneral=*/false, isGiven ? "" : kReproducer);
   if (kernel)
     return std::move(*kernel);

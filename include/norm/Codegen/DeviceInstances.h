@@ -27,14 +27,18 @@ struct DeviceInstance {
 };
 
 /// Ends the symbol of a GPU kernel for rows that are aligned to their elements
-/// alone; without it they are aligned as the caller says, to 16 bytes mostly.
+/// alone.
 inline constexpr llvm::StringLiteral kGeneralSuffix = "_general";
+/// Ends the symbol of one for rows that are aligned to 16 bytes, where another
+/// accesses more at once.
+inline constexpr llvm::StringLiteral kAlignedSuffix = "_aligned16";
 
 /// Makes of a module's only kernel the instances that a GPU needs, and returns
 /// them in the order in which they are tried and stand in the module: one where
 /// N is known, else one for each range of getGPURowSizes, "<name>_1to1024".
-/// Rows of x are aligned to `alignment` bytes; `withGeneral` adds to each
-/// instance one for rows that are not.
+/// Rows of x are aligned to `alignment` bytes, of known N to no more than what
+/// divides them if they follow one another and 16; `withGeneral` adds to each
+/// instance those for rows that are aligned to less.
 SmallVector<DeviceInstance>
 createDeviceInstances(ModuleOp module, int64_t alignment, bool withGeneral);
 

@@ -25,12 +25,15 @@ bool isNVPTXTargetName(llvm::StringRef name);
 /// else an error with those accepted.
 llvm::Expected<llvm::StringRef> resolveNVPTXTarget(llvm::StringRef name);
 
-/// What LLVM takes as -mattr: the version of PTX, where the architecture's
-/// first one lacks what kernels use.
+/// What LLVM takes as -mattr: the version of PTX that has what kernels use.
 llvm::StringRef getNVPTXFeatures(llvm::StringRef architecture);
 
 /// Whether blocks of a resolved architecture can form clusters.
 bool hasClusters(llvm::StringRef architecture);
+
+/// Bytes of the widest access of a thread to global memory on a resolved
+/// architecture.
+int64_t getWidestAccess(llvm::StringRef architecture);
 
 } // namespace mlir::norm
 

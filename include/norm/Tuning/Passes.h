@@ -37,9 +37,10 @@ TreeAttr getGPUTree(FloatType xType, int64_t n);
 SmallVector<RowSizes> getGPURowSizes(FloatType xType);
 
 /// The cost model's schedule for rows of `sizes` elements of `xType` on a GPU
-/// whose blocks can form clusters, or cannot.
+/// whose blocks can form clusters, or cannot, and whose accesses to such rows
+/// are at most so wide.
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
-                                      bool hasClusters);
+                                      bool hasClusters, int64_t accessBytes);
 
 } // namespace mlir::norm
 

@@ -49,12 +49,17 @@ static unsigned getNumber(llvm::StringRef architecture) {
 }
 
 llvm::StringRef mlir::norm::getNVPTXFeatures(llvm::StringRef architecture) {
-  // Relaxed arrival at a cluster's barrier: 8.0, of CUDA 12.0.
-  return getNumber(architecture) <= 90 ? "+ptx80" : "";
+  // Relaxed arrival at a cluster's barrier: 8.0, of CUDA 12.0. Accesses of 32
+  // bytes: 8.8, of CUDA 12.9.
+  return getNumber(architecture) <= 90 ? "+ptx80" : "+ptx88";
 }
 
 bool mlir::norm::hasClusters(llvm::StringRef architecture) {
   return getNumber(architecture) >= 90;
+}
+
+int64_t mlir::norm::getWidestAccess(llvm::StringRef architecture) {
+  return getNumber(architecture) >= 100 ? 32 : 16;
 }
 
 namespace {

@@ -62,7 +62,7 @@ TEST_P(DeviceAnySizeTest, EveryRange) {
           r.bias = ElementKind::F32;
         }
         r.n = mlir::ShapedType::kDynamic;
-        auto kernel = compileKernel(r, architecture, /*alignment=*/16,
+        auto kernel = compileKernel(r, architecture, /*alignment=*/32,
                                     /*withGeneral=*/true);
         ASSERT_TRUE(kernel);
         for (int64_t n : getSizes(*kernel)) {
@@ -88,5 +88,5 @@ TEST_P(DeviceAnySizeTest, EveryRange) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, DeviceAnySizeTest,
-                         testing::Values("sm_80", "sm_90"),
+                         testing::Values("sm_80", "sm_90", "sm_100"),
                          [](const auto &info) { return info.param; });

@@ -32,7 +32,7 @@ int64_t DeviceCase::getAlignment() const {
   if (weightPerInner)
     elements |= n();
   int64_t bytes = elements * getElementBytes(request.x);
-  return bytes ? std::min<int64_t>(16, bytes & -bytes) : 16;
+  return bytes ? std::min<int64_t>(32, bytes & -bytes) : 32;
 }
 
 std::string DeviceCase::describe() const {

@@ -63,7 +63,7 @@ struct DeviceCase {
   int64_t n() const { return request.n; }
   int64_t getInner() const { return inner ? inner : rows; }
   int64_t pitch() const { return n() + gap; }
-  /// Bytes to which all rows of x are aligned, at most 16.
+  /// Bytes to which all rows of x are aligned, at most 32.
   int64_t getAlignment() const;
   std::string describe() const;
 };

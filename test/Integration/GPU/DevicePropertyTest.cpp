@@ -94,7 +94,8 @@ protected:
             for (int form = 0; form < numForms; ++form) {
               // The forms rotate against the sizes, types and operations.
               if ((form * 7 + turn) % numForms == 0 || isLong())
-                if ((turn + start) % step == 0 || isLong())
+                // Without clusters long rows are loops.
+                if ((turn + start) % step == 0 || n >= 65536 || isLong())
                   checkDeviceCase(device, makeCase(n, x, op, form, turn),
                                   architecture);
               turn += form + 1 == numForms;

@@ -372,24 +372,28 @@ private:
 
   /// All rounds of a pass, with a fold after each block of them.
   void emitBlocks(SweepState &state, int64_t first, OpFoldResult n) {
-    OpFoldResult rest = b.getIndexAttr(0), blocks = n;
-    if (auto known = getConstantIntValue(n))
-      rest = blocks = b.getIndexAttr(*known - *known % block);
-    if (shape.sizes.largest > block)
-      loop(state, index(0), getValueOrCreateConstantIndexOp(b, loc, blocks),
-           block, /*carryLanes=*/false, [&](SweepState &inner, Value start) {
-             emitter.clearLanes(inner);
-             Value whole = arith::AddIOp::create(b, loc, start, index(block));
-             if (auto end = dyn_cast<Value>(n))
-               emitRoundsTo(
-                   inner, first, start,
-                   arith::MinUIOp::create(b, loc, end, whole).getResult());
-             else
-               loopRounds(inner, first, start, whole);
-             emitter.fold(inner);
-           });
-    if (shape.sizes.largest <= block || getConstantIntValue(n)) {
-      emitRoundsTo(state, first, rest, n);
+    auto known = getConstantIntValue(n);
+    if (shape.sizes.largest <= block) {
+      emitRoundsTo(state, first, b.getIndexAttr(0), n);
+      return emitter.fold(state);
+    }
+    OpFoldResult blocks = n;
+    if (known)
+      blocks = b.getIndexAttr(*known - *known % block);
+    loop(state, index(0), getValueOrCreateConstantIndexOp(b, loc, blocks),
+         block, /*carryLanes=*/false, [&](SweepState &inner, Value start) {
+           emitter.clearLanes(inner);
+           Value whole = arith::AddIOp::create(b, loc, start, index(block));
+           if (auto end = dyn_cast<Value>(n))
+             emitRoundsTo(
+                 inner, first, start,
+                 arith::MinUIOp::create(b, loc, end, whole).getResult());
+           else
+             loopRounds(inner, first, start, whole);
+           emitter.fold(inner);
+         });
+    if (known && *known % block) {
+      emitRoundsTo(state, first, blocks, n);
       emitter.fold(state);
     }
   }
@@ -529,7 +533,8 @@ struct NormVectorizePass
     return success();
   }
 
-  /// One piece is one access of each of the threads that share a row.
+  /// One piece is one access of each of the threads that share a row, or of 16
+  /// bytes where those are narrower.
   LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
                             GPUScheduleAttr schedule, OpFoldResult length,
                             LoopShape &loops) {
@@ -540,7 +545,9 @@ struct NormVectorizePass
     else
       sizes = getRowSizes(getOperation());
     PieceShape shape;
-    shape.lanes = schedule.getThreads() * tree.getGroup();
+    // A wide access takes what neighbours in the tree have.
+    shape.lanes = schedule.getThreads() * tree.getGroup() *
+                  std::max<int64_t>(schedule.getAccessBytes() / 16, 1);
     // More threads than the tree has find no element.
     bool fits = tree.getLanes() % shape.lanes == 0 ||
                 (sizes.largest <= tree.getLanes() &&
