@@ -360,19 +360,23 @@ static llvm::json::Object describeInstance(const DeviceInstance &instance,
   context.loadDialect<NormDialect>();
   auto schedule =
       cast<GPUScheduleAttr>(parseAttribute(choice.schedule, &context));
+  auto tree = cast<TreeAttr>(parseAttribute(choice.tree, &context));
   llvm::json::Object sizes{{"smallest", instance.sizes.smallest}};
   if (instance.sizes.largest != RowSizes::kNoBound)
     sizes["largest"] = instance.sizes.largest;
-  return llvm::json::Object{{"symbol", instance.symbol},
-                            {"sizes", std::move(sizes)},
-                            {"tree", choice.tree},
-                            {"schedule", choice.schedule},
-                            {"schedule_source", choice.source},
-                            {"threads_per_row", schedule.getThreadsPerRow()},
-                            {"rows_per_block", schedule.getRowsPerBlock()},
-                            {"cluster", schedule.getCluster()},
-                            {"access_bytes", schedule.getAccessBytes()},
-                            {"hold", stringifyDeviceHold(schedule.getHold())}};
+  return llvm::json::Object{
+      {"symbol", instance.symbol},
+      {"sizes", std::move(sizes)},
+      {"tree", choice.tree},
+      {"schedule", choice.schedule},
+      {"schedule_source", choice.source},
+      {"threads_per_row", schedule.getThreadsPerRow()},
+      {"rows_per_block", schedule.getRowsPerBlock()},
+      {"cluster", schedule.getCluster()},
+      {"access_bytes", schedule.getAccessBytes()},
+      {"dynamic_shared_bytes",
+       getSharedRowBytes(schedule, tree, instance.sizes.largest)},
+      {"hold", stringifyDeviceHold(schedule.getHold())}};
 }
 
 /// The manifest of a kernel that takes `structName` by value.

@@ -84,6 +84,11 @@ LogicalResult mlir::norm::lowerToNVVM(ModuleOp module, StringRef architecture,
   SmallVector<gpu::GPUModuleOp> devices(module.getOps<gpu::GPUModuleOp>());
   for (gpu::GPUModuleOp other : llvm::drop_begin(devices)) {
     Block *into = devices.front().getBody();
+    // The start of dynamic shared memory is the same for all.
+    for (auto global :
+         llvm::make_early_inc_range(other.getOps<LLVM::GlobalOp>()))
+      if (devices.front().lookupSymbol(global.getSymName()))
+        global.erase();
     into->getOperations().splice(into->end(), other.getBody()->getOperations());
     other.erase();
   }
@@ -150,7 +155,8 @@ llvm::Expected<std::string> mlir::norm::emitPTX(llvm::Module &module,
 /// All but name, images and the next instance.
 static normc_cuda_kernel describeInstance(const KernelRequest &request,
                                           const DeviceInstance &instance,
-                                          GPUScheduleAttr schedule) {
+                                          GPUScheduleAttr schedule,
+                                          TreeAttr tree) {
   normc_cuda_kernel kernel = {};
   kernel.struct_size = sizeof(kernel);
   kernel.abi = NORMC_ABI;
@@ -158,6 +164,8 @@ static normc_cuda_kernel describeInstance(const KernelRequest &request,
   kernel.rows_per_block = schedule.getRowsPerBlock();
   kernel.cluster = schedule.getCluster();
   kernel.access_bytes = schedule.getAccessBytes();
+  kernel.dynamic_shared_bytes =
+      getSharedRowBytes(schedule, tree, instance.sizes.largest);
   kernel.n_min = instance.sizes.smallest;
   kernel.n_max = instance.sizes.largest;
   kernel.rows_bytes = sizeof(normc_rows);
@@ -198,7 +206,8 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   for (auto [function, instance] : llvm::zip(functions, made->instances))
     made->chain.push_back(describeInstance(
         request, instance,
-        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr)));
+        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr),
+        function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr)));
   if (failed(lowerToNVVM(*module, architecture, reproducer)))
     return llvm::createStringError("the kernel could not be lowered" + reason);
   llvm::LLVMContext llvmContext;

@@ -36,6 +36,7 @@ static void addDistribution(OpPassManager &pm) {
   pm.addPass(createConvertParallelLoopToGpuPass());
   OpPassManager &kernel = pm.nest<func::FuncOp>();
   addCleanup(kernel);
+  kernel.addPass(createNormHoldRowsPass());
   kernel.addPass(createNormDistributePass());
   addCleanup(kernel);
 }

@@ -62,9 +62,8 @@ SmallVector<RowSizes> mlir::norm::getGPURowSizes(FloatType xType) {
 
 GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
                                                   RowSizes sizes,
-                                                  bool hasClusters,
-                                                  int64_t accessBytes) {
-  int64_t n = sizes.largest;
+                                                  GPUFeatures features) {
+  int64_t n = sizes.largest, accessBytes = features.accessBytes;
   auto get = [&](int64_t threads, int64_t rows, int64_t cluster,
                  DeviceHold hold) {
     bool early = hold == DeviceHold::Registers &&
@@ -93,12 +92,17 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
   }
   int64_t threads = share(kHeld);
   int64_t cluster = 1;
-  if (hasClusters)
+  if (features.hasClusters)
     cluster = std::min<int64_t>(
         llvm::PowerOf2Ceil(llvm::divideCeil(n, blockElements(xType))),
         kMostBlocks);
   if (threads <= kMostThreads * cluster && n <= kHeld * threads)
     return get(threads / cluster, /*rows=*/1, cluster, DeviceHold::Registers);
-  return get(std::min(virtualThreads, kMostThreads), /*rows=*/1,
-             /*cluster=*/1, DeviceHold::Global);
+  threads = std::min(virtualThreads, kMostThreads);
+  if (n != RowSizes::kNoBound) {
+    auto held = get(threads, /*rows=*/1, /*cluster=*/1, DeviceHold::Shared);
+    if (getSharedRowBytes(held, tree, n) <= features.sharedBytes)
+      return held;
+  }
+  return get(threads, /*rows=*/1, /*cluster=*/1, DeviceHold::Global);
 }

@@ -215,10 +215,25 @@ struct NormSelectSchedulePass
     FailureOr<RowSizes> sizes = getSizes(op);
     if (failed(sizes))
       return failure();
-    int64_t access = std::min(getWidestAccess(*resolved), getAlignment());
-    return Choice{
-        resolved->str(), getGPUTree(xType, sizes->largest),
-        getDefaultGPUSchedule(xType, *sizes, hasClusters(*resolved), access)};
+    GPUFeatures features;
+    features.hasClusters = hasClusters(*resolved);
+    features.accessBytes = std::min(getWidestAccess(*resolved), getAlignment());
+    // Partial sums of reductions need some of it, too.
+    features.sharedBytes =
+        canHoldInShared(op) ? getSharedBytes(*resolved) - (2 << 10) : 0;
+    return Choice{resolved->str(), getGPUTree(xType, sizes->largest),
+                  getDefaultGPUSchedule(xType, *sizes, features)};
+  }
+
+  /// Whether later sweeps read again what the statistic reads, all of it, and
+  /// nothing else: x where it comes from memory or goes there.
+  static bool canHoldInShared(NormOpInterface op) {
+    Value x = op.getX();
+    if (auto rms = dyn_cast<RMSNormOp>(op.getOperation());
+        rms && rms.getPartialSize())
+      return false;
+    return isa<BlockArgument>(x) ||
+           llvm::any_of(x.getUsers(), llvm::IsaPred<func::ReturnOp>);
   }
 
   /// What sizes rows may have: on a GPU they are summed in one order.

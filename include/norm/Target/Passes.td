@@ -105,9 +105,12 @@ def NormPrepareNVVMPass
     segment as members (upstream: the first of the warp).
     Workgroup memory is aligned to 16 bytes: LLVM's code assumes that of arrays
     of more than 16 bytes, and declares them with the alignment of an element.
+    Views of it get their memory space by number, which convert-vector-to-llvm
+    needs.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::LLVM::LLVMDialect",
+                           "::mlir::memref::MemRefDialect",
                            "::mlir::NVVM::NVVMDialect"];
 }
 

@@ -36,11 +36,16 @@ TreeAttr getGPUTree(FloatType xType, int64_t n);
 /// same bits, since what they lack adds +0.
 SmallVector<RowSizes> getGPURowSizes(FloatType xType);
 
-/// The cost model's schedule for rows of `sizes` elements of `xType` on a GPU
-/// whose blocks can form clusters, or cannot, and whose accesses to such rows
-/// are at most so wide.
+/// What the cost model knows of a GPU, and of the kernel that it is for.
+struct GPUFeatures {
+  bool hasClusters;
+  int64_t accessBytes; ///< of a thread, that the rows' alignment allows
+  int64_t sharedBytes; ///< of a block, for a row; 0 where none can be held
+};
+
+/// The cost model's schedule for rows of `sizes` elements of `xType`.
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
-                                      bool hasClusters, int64_t accessBytes);
+                                      GPUFeatures features);
 
 } // namespace mlir::norm
 

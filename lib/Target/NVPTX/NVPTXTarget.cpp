@@ -62,6 +62,21 @@ int64_t mlir::norm::getWidestAccess(llvm::StringRef architecture) {
   return getNumber(architecture) >= 100 ? 32 : 16;
 }
 
+int64_t mlir::norm::getSharedBytes(llvm::StringRef architecture) {
+  // CUDA C++ Programming Guide, "Technical Specifications per Compute
+  // Capability": maximum amount of shared memory per thread block.
+  switch (getNumber(architecture)) {
+  case 80:
+    return 163 << 10;
+  case 86:
+  case 89:
+  case 120:
+    return 99 << 10;
+  default: // 90, 100
+    return 227 << 10;
+  }
+}
+
 namespace {
 struct NormAttachNVPTXTargetPass
     : public norm::impl::NormAttachNVPTXTargetPassBase<
@@ -104,6 +119,12 @@ struct NormAttachNVPTXTargetPass
       if (!device)
         return;
       device.setTargetsAttr(ArrayAttr::get(&getContext(), {target}));
+      // What has no size is dynamic shared memory: upstream makes it internal,
+      // which PTX takes for one byte of static memory.
+      for (auto global : device.getOps<LLVM::GlobalOp>())
+        if (auto type = dyn_cast<LLVM::LLVMArrayType>(global.getType());
+            type && type.getNumElements() == 0)
+          global.setLinkage(LLVM::Linkage::External);
       // Whoever launches the kernel need not know of its clusters.
       Operation *kernel = device.lookupSymbol(launch.getKernelName());
       if (kernel && cluster > 1)

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 #include "norm/Target/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -44,11 +45,28 @@ struct NormPrepareNVVMPass
     });
     if (result.wasInterrupted())
       return signalPassFailure();
+    getOperation().walk([](memref::ViewOp view) { numberSpace(view); });
     Builder b(&getContext());
     for (auto function : getOperation().getOps<gpu::GPUFuncOp>())
       for (unsigned i = 0; i < function.getNumWorkgroupAttributions(); ++i)
         function.setWorkgroupAttributionAttr(
             i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
+  }
+
+  /// Vectors are converted before GPU's memory spaces are, and know their
+  /// numbers alone.
+  static void numberSpace(memref::ViewOp view) {
+    OpBuilder b(view.getContext());
+    b.setInsertionPointAfter(view);
+    MemRefType type = view.getType();
+    auto space = b.getI64IntegerAttr(
+        static_cast<int64_t>(NVVM::NVVMMemorySpace::Shared));
+    auto numbered = memref::MemorySpaceCastOp::create(
+        b, view.getLoc(),
+        MemRefType::get(type.getShape(), type.getElementType(),
+                        type.getLayout(), space),
+        view);
+    view.getResult().replaceAllUsesExcept(numbered, numbered);
   }
 
   /// Among `width` neighbours of a warp. Upstream names the first ones of the

@@ -113,9 +113,11 @@ static std::vector<std::string> makeSchedules(const DeviceCase &c,
     schedules.push_back(
         "#norm.gpu_schedule<threads_per_row = " + std::to_string(threads) +
         ", rows_per_block = " + std::to_string(rows) +
-        ", cluster = " + std::to_string(cluster) +
-        ", access_bytes = " + std::to_string(pick({16, 8, 2, 4}, n)) +
-        ", hold = " + (registers ? "registers" : "global") +
+        ", cluster = " + std::to_string(cluster) + ", access_bytes = " +
+        std::to_string(pick({16, 8, 2, 4}, n)) + ", hold = " +
+        (registers                                 ? "registers"
+         : n % 2 == 0 && rows == 1 && cluster == 1 ? "shared"
+                                                   : "global") +
         ", weight_early = " + (n % 2 ? "true" : "false") + ">");
   };
   // With few threads the code of many virtual ones takes seconds to compile.

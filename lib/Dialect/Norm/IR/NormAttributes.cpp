@@ -91,6 +91,10 @@ GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "with a cluster, rows_per_block must be 1 and "
                           "threads_per_row at least 32, got "
                        << rowsPerBlock << " and " << threadsPerRow;
+  if (hold == DeviceHold::Shared && (cluster > 1 || rowsPerBlock > 1))
+    return emitError() << "to hold rows in shared memory cluster and "
+                          "rows_per_block must be 1, got "
+                       << cluster << " and " << rowsPerBlock;
   if (accessBytes != 2 && accessBytes != 4 && accessBytes != 8 &&
       accessBytes != 16 && accessBytes != 32)
     return emitError() << "access_bytes must be 2, 4, 8, 16 or 32, got "

@@ -103,3 +103,13 @@ void mlir::norm::setRowSizes(Operation *kernel, RowSizes sizes) {
   kernel->setAttr(NormDialect::kRowSizesAttr,
                   DenseI64ArrayAttr::get(kernel->getContext(), values));
 }
+
+int64_t mlir::norm::getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
+                                      int64_t largest) {
+  if (schedule.getHold() != DeviceHold::Shared)
+    return 0;
+  int64_t elements =
+      llvm::alignTo(largest, schedule.getElementsPerPiece(tree.getGroup()));
+  // A group is 16 bytes.
+  return elements * (16 / tree.getGroup());
+}

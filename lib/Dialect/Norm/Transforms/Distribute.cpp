@@ -491,6 +491,21 @@ public:
     storeEach(left, vector, 0);
   }
 
+  /// The same for memory of the block that has whole pieces: all of what
+  /// starts within the row is accessed, and what is past its end is padding.
+  Value loadWhole(Value left, Value mask, Value padding) {
+    Value none = vector::BroadcastOp::create(b, loc, type, padding);
+    Value all = choose(
+        isAtLeast(left, 1), [&] { return load(); }, [&] { return none; });
+    return arith::SelectOp::create(b, loc, mask, all, none);
+  }
+  void storeWhole(Value left, Value vector) {
+    auto choice = scf::IfOp::create(b, loc, isAtLeast(left, 1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    store(vector);
+  }
+
 private:
   /// Pieces start at multiples of a thread's elements.
   bool mayEndWithin() const {
@@ -554,6 +569,13 @@ private:
 };
 } // namespace
 
+/// Whether memory is shared by the threads of a block.
+static bool isOfBlock(Value memory) {
+  auto space = dyn_cast_if_present<gpu::AddressSpaceAttr>(
+      cast<MemRefType>(memory.getType()).getMemorySpace());
+  return space && space.getValue() == gpu::AddressSpace::Workgroup;
+}
+
 template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
   if (op.hasOutOfBoundsDim() || !op.getPermutationMap().isMinorIdentity() ||
       op.getIndices().size() != 1)
@@ -571,14 +593,22 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
   int64_t element = type.getElementTypeBitWidth() / 8;
   int64_t alignment = std::min({accessBytes, accessBytes * element / xBytes,
                                 type.getNumElements() * element});
+  bool ofBlock = isOfBlock(op.getBase());
+  if (ofBlock)
+    alignment = std::min<int64_t>(16, type.getNumElements() * element);
   AccessBuilder access(op, type, op.getBase(), op.getIndices().front(),
                        std::max(alignment, element),
                        std::max<int64_t>(accessBytes / xBytes, 1));
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>) {
-    access.builder().replaceOp(
-        op, left ? access.loadFirst(left, op.getPadding()) : access.load());
+    Value value = !left ? access.load()
+                  : ofBlock
+                      ? access.loadWhole(left, op.getMask(), op.getPadding())
+                      : access.loadFirst(left, op.getPadding());
+    access.builder().replaceOp(op, value);
   } else {
-    if (left)
+    if (left && ofBlock)
+      access.storeWhole(left, op.getVector());
+    else if (left)
       access.storeFirst(left, op.getVector());
     else
       access.store(op.getVector());

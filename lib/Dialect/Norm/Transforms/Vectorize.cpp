@@ -533,8 +533,6 @@ struct NormVectorizePass
     return success();
   }
 
-  /// One piece is one access of each of the threads that share a row, or of 16
-  /// bytes where those are narrower.
   LogicalResult shapeForGPU(SweepEmitter &emitter, TreeAttr tree,
                             GPUScheduleAttr schedule, OpFoldResult length,
                             LoopShape &loops) {
@@ -545,9 +543,7 @@ struct NormVectorizePass
     else
       sizes = getRowSizes(getOperation());
     PieceShape shape;
-    // A wide access takes what neighbours in the tree have.
-    shape.lanes = schedule.getThreads() * tree.getGroup() *
-                  std::max<int64_t>(schedule.getAccessBytes() / 16, 1);
+    shape.lanes = schedule.getElementsPerPiece(tree.getGroup());
     // More threads than the tree has find no element.
     bool fits = tree.getLanes() % shape.lanes == 0 ||
                 (sizes.largest <= tree.getLanes() &&
@@ -559,9 +555,11 @@ struct NormVectorizePass
              << schedule.getThreadsPerRow() << ", 'cluster' "
              << schedule.getCluster();
     bool unrolled = schedule.getHold() == DeviceHold::Registers;
-    if (unrolled && sizes.largest == RowSizes::kNoBound)
-      return op->emitOpError("cannot hold a row of unknown size in registers: "
-                             "schedule field 'hold' must be global");
+    if (schedule.getHold() != DeviceHold::Global &&
+        sizes.largest == RowSizes::kNoBound)
+      return op->emitOpError("cannot hold a row of any size in registers or "
+                             "shared memory: schedule field 'hold' must be "
+                             "global");
     if (!emitter.hasReductions()) {
       emitter.setShape(shape, unrolled ? 1 : kOutputs);
       return success();

@@ -70,7 +70,8 @@ def Norm_Intermediate : Norm_Enum<"Intermediate",
 def Norm_DeviceHold : Norm_Enum<"DeviceHold",
     "where a GPU keeps a row between two sweeps", [
       I32EnumAttrCase<"Registers", 0, "registers">,
-      I32EnumAttrCase<"Global", 1, "global">]>;
+      I32EnumAttrCase<"Global", 1, "global">,
+      I32EnumAttrCase<"Shared", 2, "shared">]>;
 
 class Norm_DefaultEnum<EnumAttrInfo info, string value>
     : EnumParameter<info> {
@@ -162,7 +163,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     | `rows_per_block` | rows of one thread block |
     | `cluster` | blocks that share a row and add up its sums in each other's memory (sm_90 and later) |
     | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples, and rows of unknown size |
-    | `hold` | `registers`: the row is unrolled and read once; `global`: each sweep reads it again |
+    | `hold` | `registers`: the row is unrolled and read once; `shared`: the first sweep leaves it in shared memory; `global`: each sweep reads it again |
     | `weight_early` | the weight is read before the statistic is known, into registers beside x |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
@@ -179,6 +180,13 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
   let extraClassDeclaration = [{
     /// Threads of all blocks that share a row.
     int64_t getThreads() const { return getThreadsPerRow() * getCluster(); }
+    /// Elements of a piece of a row: an access of each thread, or 16 bytes
+    /// where accesses are narrower. A wide one takes what neighbours in the
+    /// tree have, whose positions come in groups of `group`.
+    int64_t getElementsPerPiece(int64_t group) const {
+      return getThreads() * group *
+             std::max<int64_t>(getAccessBytes() / 16, 1);
+    }
     /// The same with accesses of at most `bytes`.
     GPUScheduleAttr withAccessOf(int64_t bytes) const {
       return get(getContext(), getThreadsPerRow(), getRowsPerBlock(),

@@ -39,6 +39,11 @@ struct RowSizes {
 RowSizes getRowSizes(Operation *kernel);
 void setRowSizes(Operation *kernel, RowSizes sizes);
 
+/// Bytes of shared memory that a block needs where `schedule` holds a row of
+/// up to `largest` elements there: whole pieces. 0 where it holds none.
+int64_t getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
+                          int64_t largest);
+
 } // namespace mlir::norm
 
 #endif // NORM_DIALECT_NORM_IR_NORMDIALECT_H

@@ -168,6 +168,35 @@ def NormNarrowTailsPass : Norm_KernelPass<"norm-narrow-tails"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def NormHoldRowsPass : Norm_KernelPass<"norm-hold-rows"> {
+  let summary = "Keep a row in shared memory between two sweeps";
+  let description = [{
+    GPU, before norm-distribute, where `hold` is `shared`. What the sweep before
+    the first reduction reads or writes of a row, and a later one reads again,
+    is left in shared memory, from where that one gets it: each thread reads
+    what it wrote, so no barrier is needed. That is the norm's input; a kernel
+    that reads other rows again is refused.
+
+    ```mlir
+    %v = vector.transfer_read %row[%i], %pad : memref<65536xbf16>, vector<4096xbf16>
+    ...
+    %s = vector.reduction <add>, %sum : vector<512xf32> into f32
+    ...
+    %w = vector.transfer_read %row[%j], %pad : memref<65536xbf16>, vector<4096xbf16>
+    ```
+    becomes
+    ```mlir
+    %v = vector.transfer_read %row[%i], %pad : memref<65536xbf16>, vector<4096xbf16>
+    vector.transfer_write %v, %held[%i] : vector<4096xbf16>, memref<65536xbf16, #gpu.address_space<workgroup>>
+    ...
+    %w = vector.transfer_read %held[%j], %pad : memref<65536xbf16, #gpu.address_space<workgroup>>, vector<4096xbf16>
+    ```
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def NormDistributePass : Norm_KernelPass<"norm-distribute"> {
   let summary = "Spread a row over the threads that share it";
   let description = [{
