@@ -29,20 +29,13 @@
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Target/NVPTXTarget.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
-#include "llvm/Support/Program.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -202,6 +195,7 @@ mlir::norm::compileForDevice(const KernelRequest &request,
   if (!choices)
     return llvm::createStringError(llvm::toString(choices.takeError()) +
                                    reason);
+  made->choices = std::move(*choices);
   auto functions = module->getOps<func::FuncOp>();
   for (auto [function, instance] : llvm::zip(functions, made->instances))
     made->chain.push_back(describeInstance(
@@ -230,155 +224,4 @@ mlir::norm::compileForDevice(const KernelRequest &request,
     kernel.next = i + 1 < made->chain.size() ? &made->chain[i + 1] : nullptr;
   }
   return made;
-}
-
-llvm::Expected<std::string> mlir::norm::findPtxas() {
-  if (auto given = llvm::sys::Process::GetEnv("NORMC_PTXAS")) {
-    if (llvm::sys::fs::can_execute(*given))
-      return *given;
-    return llvm::createStringError("NORMC_PTXAS is '" + *given +
-                                   "', which cannot be executed");
-  }
-  if (auto path = llvm::sys::findProgramByName("ptxas"))
-    return *path;
-  SmallVector<std::string> folders;
-  for (const char *variable : {"CUDA_HOME", "CUDA_PATH"})
-    if (auto value = llvm::sys::Process::GetEnv(variable))
-      folders.push_back(*value + "/bin");
-  folders.push_back("/usr/local/cuda/bin");
-  // The wheel: lib/pythonX.Y/site-packages/nvidia/cuda_nvcc/bin (CUDA 12) or
-  // nvidia/cu13/bin.
-  if (auto value = llvm::sys::Process::GetEnv("VIRTUAL_ENV")) {
-    std::error_code code;
-    for (llvm::sys::fs::directory_iterator i(*value + "/lib", code), end;
-         i != end && !code; i.increment(code))
-      for (StringRef package : {"cuda_nvcc", "cu13"})
-        folders.push_back(
-            (i->path() + "/site-packages/nvidia/" + package + "/bin").str());
-  }
-  SmallVector<StringRef> views(folders.begin(), folders.end());
-  if (auto path = llvm::sys::findProgramByName("ptxas", views))
-    return *path;
-  return llvm::createStringError(
-      "ptxas was not found on the path, in " + llvm::join(views, ", ") +
-      "; it is part of the CUDA toolkit and of the PyPI wheel "
-      "nvidia-cuda-nvcc. "
-      "PTX is made without it, and compiled by the driver when it is loaded");
-}
-
-namespace {
-/// Files of one run of a program, which are gone with it.
-class TemporaryFiles {
-public:
-  ~TemporaryFiles() {
-    for (const std::string &path : paths)
-      llvm::sys::fs::remove(path);
-  }
-
-  /// The path of a new file with these bytes.
-  llvm::Expected<std::string> make(StringRef extension, StringRef bytes = {}) {
-    SmallString<128> path;
-    int descriptor;
-    std::error_code code = llvm::sys::fs::createTemporaryFile(
-        "normc", extension, descriptor, path);
-    if (!code) {
-      paths.push_back(path.str().str());
-      llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
-      os << bytes;
-      os.close();
-      code = os.error();
-      os.clear_error();
-    }
-    if (code)
-      return llvm::createStringError("a temporary file cannot be written: " +
-                                     code.message());
-    return paths.back();
-  }
-
-private:
-  std::vector<std::string> paths;
-};
-} // namespace
-
-static std::string readFile(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  return buffer ? (*buffer)->getBuffer().str() : std::string();
-}
-
-/// Runs a program; what it says, or an error with that.
-static llvm::Expected<std::string> execute(StringRef program,
-                                           ArrayRef<std::string> arguments) {
-  TemporaryFiles files;
-  llvm::Expected<std::string> log = files.make("log");
-  if (!log)
-    return log.takeError();
-  SmallVector<StringRef> all = {program};
-  all.append(arguments.begin(), arguments.end());
-  std::optional<StringRef> redirects[] = {StringRef(), StringRef(*log),
-                                          StringRef(*log)};
-  std::string error;
-  int status = llvm::sys::ExecuteAndWait(program, all, std::nullopt, redirects,
-                                         /*SecondsToWait=*/0,
-                                         /*MemoryLimit=*/0, &error);
-  std::string said = StringRef(readFile(*log)).trim().str();
-  if (status)
-    return llvm::createStringError(
-        program + " failed: " + (error.empty() ? said : error));
-  return said;
-}
-
-llvm::Expected<std::string> mlir::norm::getPtxasVersion(StringRef ptxas) {
-  llvm::Expected<std::string> said = execute(ptxas, {"--version"});
-  if (!said)
-    return said.takeError();
-  StringRef version = StringRef(*said).split("release ").second;
-  return version.split('\n').first.str();
-}
-
-llvm::Expected<std::string> mlir::norm::assemblePTX(StringRef ptxas,
-                                                    StringRef ptx,
-                                                    StringRef architecture) {
-  TemporaryFiles files;
-  llvm::Expected<std::string> input = files.make("ptx", ptx);
-  if (!input)
-    return input.takeError();
-  llvm::Expected<std::string> output = files.make("cubin");
-  if (!output)
-    return output.takeError();
-  llvm::Expected<std::string> said = execute(
-      ptxas, {"-O3", ("-arch=" + architecture).str(), *input, "-o", *output});
-  if (!said)
-    return said.takeError();
-  return readFile(*output);
-}
-
-llvm::Expected<std::string>
-mlir::norm::bundleImages(StringRef ptxas, ArrayRef<DeviceImage> images) {
-  StringRef folder = llvm::sys::path::parent_path(ptxas);
-  auto program = llvm::sys::findProgramByName("fatbinary", {folder});
-  if (!program)
-    return llvm::createStringError("fatbinary was not found in " + folder +
-                                   ": the CUDA toolkit has it, the PyPI wheel "
-                                   "does not; cubin and ptx need "
-                                   "no more than ptxas");
-  TemporaryFiles files;
-  llvm::Expected<std::string> output = files.make("fatbin");
-  if (!output)
-    return output.takeError();
-  SmallVector<std::string> arguments = {"-64", "--create=" + *output};
-  for (const DeviceImage &image : images) {
-    llvm::Expected<std::string> file =
-        files.make(image.isPTX ? "ptx" : "cubin", image.bytes);
-    if (!file)
-      return file.takeError();
-    StringRef number = StringRef(image.architecture).drop_front(3);
-    arguments.push_back(
-        ("--image3=kind=" + StringRef(image.isPTX ? "ptx" : "elf") +
-         ",sm=" + number + ",file=" + *file)
-            .str());
-  }
-  llvm::Expected<std::string> said = execute(*program, arguments);
-  if (!said)
-    return said.takeError();
-  return readFile(*output);
 }

@@ -16,6 +16,7 @@
 #include "Flags.h"
 #include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Artifacts.h"
+#include "norm/Codegen/Assemble.h"
 #include "norm/Codegen/Compile.h"
 #include "norm/Codegen/Device.h"
 #include "norm/Codegen/FileKernel.h"

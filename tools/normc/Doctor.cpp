@@ -12,7 +12,7 @@
 
 #include "Flags.h"
 #include "RunDevice.h"
-#include "norm/Codegen/Device.h"
+#include "norm/Codegen/Assemble.h"
 #include "norm/Runtime/normc_runtime.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/DynamicLibrary.h"

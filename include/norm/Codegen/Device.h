@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// From a module with a kernel for an NVIDIA GPU to PTX, and by ptxas to a
-// binary.
+// From a module with a kernel for an NVIDIA GPU to PTX.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,10 +14,10 @@
 #define NORM_CODEGEN_DEVICE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/DeviceInstances.h"
 #include "norm/Codegen/Request.h"
 #include "norm/Runtime/normc_cuda.h"
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <memory>
 #include <string>
@@ -55,6 +54,7 @@ struct DeviceKernel {
   std::string name, ptx;
   normc_cuda_image image = {};
   llvm::SmallVector<DeviceInstance> instances;
+  llvm::SmallVector<KernelChoice> choices; ///< of each instance
   std::vector<normc_cuda_kernel> chain;
 
   normc_cuda_kernel &get() { return chain.front(); }
@@ -69,30 +69,6 @@ llvm::Expected<std::unique_ptr<DeviceKernel>>
 compileForDevice(const KernelRequest &request, llvm::StringRef architecture,
                  int64_t alignment, bool withGeneral,
                  llvm::StringRef reproducer = {});
-
-/// ptxas of the CUDA toolkit or of the PyPI wheel nvidia-cuda-nvcc: what the
-/// environment variable NORMC_PTXAS names, and no other; else on the path, in
-/// $CUDA_HOME, $CUDA_PATH or /usr/local/cuda, or in the Python environment that
-/// $VIRTUAL_ENV names. Fails with where it was looked for.
-llvm::Expected<std::string> findPtxas();
-
-/// What `ptxas --version` says of its release, such as "13.0, V13.0.88".
-llvm::Expected<std::string> getPtxasVersion(llvm::StringRef ptxas);
-
-/// Makes a binary (cubin) of PTX. Fails with what ptxas says.
-llvm::Expected<std::string> assemblePTX(llvm::StringRef ptxas,
-                                        llvm::StringRef ptx,
-                                        llvm::StringRef architecture);
-
-/// One of the images of a fatbin.
-struct DeviceImage {
-  std::string architecture, bytes;
-  bool isPTX;
-};
-
-/// Makes a fatbin by fatbinary, which is looked for beside `ptxas`.
-llvm::Expected<std::string> bundleImages(llvm::StringRef ptxas,
-                                         llvm::ArrayRef<DeviceImage> images);
 
 } // namespace mlir::norm
 
