@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Tuning/Passes.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -105,4 +106,97 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
       return held;
   }
   return get(threads, /*rows=*/1, /*cluster=*/1, DeviceHold::Global);
+}
+
+SmallVector<ScheduleReason>
+mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
+                                      bool hasClusters, int64_t accessBytes,
+                                      int64_t reads) {
+  GPUScheduleAttr schedule =
+      getDefaultGPUSchedule(xType, sizes, hasClusters, accessBytes);
+  int64_t n = sizes.largest, threads = schedule.getThreads();
+  int64_t block = blockElements(xType);
+  bool holds = schedule.getHold() == DeviceHold::Registers;
+  SmallVector<ScheduleReason> reasons;
+  auto because = [&](StringRef field, const auto &words) {
+    reasons.push_back({field, words.str()});
+  };
+
+  if (n <= kShort)
+    because("threads_per_row",
+            llvm::formatv("rows of up to {0} elements: {1} in each thread, "
+                          "since bytes in flight count, not threads",
+                          kShort, kHeldShort));
+  else if (n <= kOneWarp)
+    because("threads_per_row",
+            llvm::formatv("one warp does rows of up to {0} elements, without "
+                          "a barrier",
+                          kOneWarp));
+  else if (holds)
+    because("threads_per_row",
+            llvm::formatv("each thread holds {0} elements of a row: up to {1}, "
+                          "since with {2} all kernels spill",
+                          llvm::divideCeil(n, threads), kHeld, 2 * kHeld));
+  else
+    because("threads_per_row",
+            Twine("as many as a block can have with their registers"));
+
+  if (schedule.getRowsPerBlock() > 1)
+    because("rows_per_block",
+            llvm::formatv("fill a block of {0} threads",
+                          schedule.getRowsPerBlock() * threads));
+  else
+    because("rows_per_block", Twine("several warps share a row"));
+
+  if (schedule.getCluster() > 1)
+    because("cluster",
+            llvm::formatv("blocks share rows of more than {0} elements, so "
+                          "that an SM has room for more than one",
+                          block));
+  else if (n <= block)
+    because("cluster",
+            llvm::formatv("one block does rows of up to {0} elements", block));
+  else if (!hasClusters)
+    because("cluster", Twine("the architecture has no clusters"));
+  else if (holds)
+    because("cluster", Twine("one block holds the row"));
+  else
+    because("cluster",
+            llvm::formatv("{0} blocks, the most that are portable, do not "
+                          "hold such rows either",
+                          kMostBlocks));
+
+  if (schedule.getAccessBytes() < accessBytes)
+    because("access_bytes",
+            Twine("wider ones would leave the row to half as many threads, "
+                  "which cannot hold it"));
+  else
+    because("access_bytes", llvm::formatv("rows are aligned to {0} bytes",
+                                          schedule.getAccessBytes()));
+
+  if (holds)
+    because("hold", Twine("the row stays in registers between statistic and "
+                          "output: it is read once"));
+  else
+    because("hold",
+            llvm::formatv(
+                "the row is read {0} times: {1} threads hold {2} "
+                "elements at most, {3} each",
+                reads, kMostThreads * (hasClusters ? kMostBlocks : 1),
+                kMostThreads * (hasClusters ? kMostBlocks : 1) * kHeld, kHeld));
+
+  if (schedule.getWeightEarly())
+    because("weight_early",
+            llvm::formatv("{0} elements of a row in each thread leave "
+                          "registers for the weight, which comes with x",
+                          kHeldBesideWeight));
+  else if (holds)
+    because("weight_early",
+            llvm::formatv("more than {0} elements of a row in each thread "
+                          "leave no registers for the weight",
+                          kHeldBesideWeight));
+  else
+    because("weight_early", Twine("the weight is read with each piece of the "
+                                  "last sweep"));
+  return reasons;
 }

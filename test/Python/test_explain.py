@@ -143,6 +143,63 @@ def test_file(command):
     assert "not a file" in result.stderr
 
 
+def moved(instance):
+    """Bytes of each operand by the text of a kernel without loops: read and
+    written by all threads of a row."""
+    threads = instance["threads_per_row"] * instance["cluster"]
+    found = {}
+    for access in instance["ptx"]["accesses"]:
+        entry = found.setdefault(access["operand"], [0, 0])
+        entry[not access["is_load"]] += access["bytes"] * threads
+    return {name: tuple(each) for name, each in found.items()
+            if name not in ("rstd", "mean")}
+
+
+def by_formula(instance):
+    return {each["name"]: (sum(each["reads"]), each["written"])
+            for each in instance["operands"]
+            if each["name"] not in ("rstd", "mean")}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bytes_on_gpu(form, monkeypatch):
+    """Rows that fill all threads, held and of a known size; of any size; each
+    instance for itself."""
+    monkeypatch.setenv("NORMC_PTXAS", "")
+    for n in (256, 4096, 32768):
+        found = explain(*form.split(), "--dtype=bf16", f"--n={n}",
+                        "--target=sm_90,sm_100", machine=None)
+        assert [each["target"] for each in found["kernels"]] == [
+            "sm_90", "sm_100"]
+        for kernel in found["kernels"]:
+            for instance in kernel["instances"]:
+                assert moved(instance) == by_formula(instance), (
+                    n, instance["symbol"])
+    kernel, = explain(*form.split(), "--dtype=bf16", "--shape=?x?",
+                      "--at=1x2048", "--target=sm_90",
+                      machine=None)["kernels"]
+    instance, = [each for each in kernel["instances"]
+                 if each["takes_dense_rows"] and each["access_bytes"] == 16]
+    assert instance["sizes"] == {"smallest": 1025, "largest": 2048}
+    assert moved(instance) == by_formula(instance)
+
+
+def test_gpu_times(monkeypatch):
+    """More rows never take less time, and one machine alone is predicted."""
+    monkeypatch.setenv("NORMC_PTXAS", "")
+    kernel, = explain("rmsnorm", "--dtype=f16", "--n=1000",
+                      "--target=sm_90", machine="h200")["kernels"]
+    calls = kernel["instances"][0]["calls"]
+    assert [call["rows"] for call in calls] == [1, 128, 4096, 65536]
+    times = []
+    for call in calls:
+        time, = call["times"]
+        assert time["machine"] == "H200"
+        times.append(time["us"])
+        assert call["bytes"] == call["least_bytes"]
+    assert times == sorted(times)
+
+
 # In the L1, the L2, the last-level cache and memory; from one row to thousands.
 SHAPES = [
     "rmsnorm --dtype=f32 --shape=1x2048",

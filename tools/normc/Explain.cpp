@@ -7,13 +7,15 @@
 //===----------------------------------------------------------------------===//
 //
 // normc explain: what a kernel will do, and why it is made so, without running
-// it.
+// it. Kernels of GPUs are in ExplainDevice.cpp.
 //
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Explain.h"
+#include "Explain.h"
 #include "Flags.h"
 #include "norm/Support/Suggest.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/CPUSchedules.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -24,10 +26,11 @@ using namespace mlir::norm;
 using namespace normc;
 using mlir::ShapedType;
 
-static cl::opt<std::string> at("at",
-                               cl::desc("a call, where --shape has a '?'"),
-                               cl::value_desc("MxN"), cl::cat(category()),
-                               cl::sub(explainCommand()));
+static cl::list<std::string>
+    at("at",
+       cl::desc("a call, where --shape has a '?'; several have the same N"),
+       cl::value_desc("MxN,..."), cl::CommaSeparated, cl::cat(category()),
+       cl::sub(explainCommand()));
 static cl::opt<bool> table(
     "table",
     cl::desc("print the default schedules of the target's level, and what was "
@@ -35,9 +38,13 @@ static cl::opt<bool> table(
     cl::cat(category()), cl::sub(explainCommand()));
 static cl::opt<std::string> machineFlag(
     "machine",
-    cl::desc("measure (default where the target runs here), znver3, znver4, "
-             "znver5, icelake-server, neoverse-n1"),
+    cl::desc("measure (default where the target runs here), or one that "
+             "--machines lists; for a GPU's kernel the only one to predict"),
     cl::value_desc("name"), cl::cat(category()), cl::sub(explainCommand()));
+static cl::opt<bool>
+    machines("machines",
+             cl::desc("print the CPUs and GPUs that --machine knows"),
+             cl::cat(category()), cl::sub(explainCommand()));
 
 /// The machine to predict for: the one at hand if it runs the target.
 static Expected<Machine> chooseMachine(const CPUTarget &target) {
@@ -58,35 +65,41 @@ static Expected<Machine> chooseMachine(const CPUTarget &target) {
                            suggest(name, known));
 }
 
-/// The calls to explain: one, or several numbers of rows.
-static Error getCalls(const KernelRequest &request, SmallVector<int64_t> &rows,
-                      int64_t &n) {
-  rows = {request.rows};
+Error normc::getCalls(const KernelRequest &request, ArrayRef<int64_t> usual,
+                      SmallVectorImpl<int64_t> &rows, int64_t &n) {
+  rows.assign({request.rows});
   n = request.n;
-  if (!at.empty()) {
-    auto [left, right] = StringRef(at).split('x');
+  if (!at.empty())
+    rows.clear();
+  for (StringRef call : at) {
+    auto [left, right] = call.split('x');
     int64_t atRows, atN;
     if (left.getAsInteger(10, atRows) || right.getAsInteger(10, atN) ||
         atRows < 1 || atN < 1)
-      return createStringError("--at: '" + at +
+      return createStringError("--at: '" + call +
                                "' is not rows x N, such as 32x4096");
+    if (ShapedType::isDynamic(request.n) && !ShapedType::isDynamic(n) &&
+        atN != n)
+      return createStringError("--at: calls have one N, got " + Twine(n) +
+                               " and " + Twine(atN));
     for (auto [given, fixed] : {std::pair(atRows, request.rows), {atN, n}})
       if (!ShapedType::isDynamic(fixed) && given != fixed)
-        return createStringError("--at=" + at + " is no call of this kernel, " +
-                                 "whose shape has " + Twine(fixed));
-    rows = {atRows};
+        return createStringError("--at=" + call + " is no call of this " +
+                                 "kernel, whose shape has " + Twine(fixed));
+    rows.push_back(atRows);
     n = atN;
   }
   if (ShapedType::isDynamic(n))
     return createStringError("the size of a row is not known; give a call, "
                              "such as --at=32x4096");
   if (ShapedType::isDynamic(rows.front()))
-    rows = {1, 32, 1024, 32768};
-  int64_t bytes;
-  if (MulOverflow(rows.back(), n, bytes) ||
-      MulOverflow<int64_t>(bytes, 64, bytes))
-    return createStringError("a call on " + Twine(rows.back()) + " rows of " +
-                             Twine(n) + " elements has too many bytes");
+    rows.assign(usual.begin(), usual.end());
+  for (int64_t count : rows) {
+    int64_t bytes;
+    if (MulOverflow(count, n, bytes) || MulOverflow<int64_t>(bytes, 64, bytes))
+      return createStringError("a call on " + Twine(count) + " rows of " +
+                               Twine(n) + " elements has too many bytes");
+  }
   return Error::success();
 }
 
@@ -160,15 +173,17 @@ static void printJSON(const Explanation &explanation, const CPUTarget &target,
   outs() << formatv("{0:2}\n", result);
 }
 
-static std::string formatTime(double ns) {
+std::string normc::formatTime(double ns) {
   std::string text;
   raw_string_ostream os(text);
   if (ns < 1e3)
     os << format("%.0f ns", ns);
   else if (ns < 1e6)
     os << format("%.2f us", ns / 1e3);
-  else
+  else if (ns < 1e9)
     os << format("%.2f ms", ns / 1e6);
+  else
+    os << format("%.2f s", ns / 1e9);
   return text;
 }
 
@@ -228,6 +243,21 @@ static void print(const Explanation &explanation, const Machine &machine) {
   }
 }
 
+/// The CPUs of the cost model, and the GPUs.
+static int printMachines() {
+  SmallVector<StringRef> names = getMachineNames();
+  if (wantsJSON()) {
+    json::Value result = json::Object{{"schema", 1},
+                                      {"cpus", json::Array(names)},
+                                      {"gpus", describeGPUMachines()}};
+    outs() << formatv("{0:2}\n", result);
+    return kDone;
+  }
+  outs() << "CPUs  " << join(names, ", ") << "\n";
+  printGPUMachines(outs());
+  return kDone;
+}
+
 /// Of the level alone: whatever the kernel.
 static int printTable() {
   Expected<CPUTarget> target = resolveCPUTarget(getTargetFlag());
@@ -241,6 +271,10 @@ static int printTable() {
 }
 
 int normc::runExplain() {
+  if (machines)
+    return printMachines();
+  if (isNVPTXTargetName(getTargetFlag()))
+    return runExplainDevice(machineFlag, table);
   if (table)
     return printTable();
   Expected<KernelRequest> request = getRequest();
@@ -256,7 +290,7 @@ int normc::runExplain() {
     return fail(kBadFlags, threads.takeError());
   SmallVector<int64_t> rows;
   int64_t n;
-  if (Error error = getCalls(*request, rows, n))
+  if (Error error = getCalls(*request, {1, 32, 1024, 32768}, rows, n))
     return fail(kBadFlags, std::move(error));
   Expected<Machine> machine = chooseMachine(*target);
   if (!machine)

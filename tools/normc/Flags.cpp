@@ -112,7 +112,8 @@ static cl::opt<bool> noWeight("no-weight", cl::desc("no weight"), SHAPE_FLAG);
 static cl::opt<std::string> target(
     "target",
     cl::desc("host, x86-64-v3, x86-64-v4, x86-64-v4-bf16, aarch64, or a CPU; "
-             "GPUs: build sm_80,sm_90; run and bench sm_90; run sim:sm_90"),
+             "GPUs: build and explain sm_80,sm_90; run and bench sm_90; run "
+             "sim:sm_90"),
     cl::value_desc("name"), cl::init("host"), KERNEL_FLAG);
 
 static cl::opt<int64_t> threads("threads", cl::desc("default 1"), cl::init(1),

@@ -47,6 +47,23 @@ struct GPUFeatures {
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                       GPUFeatures features);
 
+/// A field of a schedule, and why it has its value.
+struct ScheduleReason {
+  StringRef field;
+  std::string reason;
+};
+
+/// Why getDefaultGPUSchedule chooses what it does; `reads` is how often its
+/// kernel reads a row that is not held, by statistics and outputs.
+SmallVector<ScheduleReason>
+explainDefaultGPUSchedule(FloatType xType, RowSizes sizes, bool hasClusters,
+                          int64_t accessBytes, int64_t reads);
+
+/// Prints the default schedules for `target` by type and size of rows that are
+/// aligned to `accessBytes`.
+void printGPUSchedules(llvm::raw_ostream &os, StringRef target,
+                       bool hasClusters, int64_t accessBytes);
+
 } // namespace mlir::norm
 
 #endif // NORM_TUNING_PASSES_H
