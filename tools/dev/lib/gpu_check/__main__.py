@@ -7,7 +7,7 @@ import pathlib
 import signal
 import sys
 
-from . import assembled, bounds, devices, docs, kernels, measure, report
+from . import bounds, docs, explained, kernels, measure, report
 from .kernels import Failure
 
 _DESCRIPTION = """\
@@ -51,15 +51,15 @@ def _parse(arguments):
     parser.add_argument("--table", action="store_true",
                         help="print all kernels, not only those over a bound")
     parser.add_argument("--device", metavar="NAME",
-                        help="kernels for this GPU (A100, H100, H100-PCIe, "
-                        "H200, B200, L40S, RTX4090, RTX5090); the table says "
-                        "what they should take there")
+                        help="kernels for this GPU, one that normc explain "
+                        "--machines lists; the table says what they should "
+                        "take there")
     parser.add_argument("--rows", type=_counts, default=[16, 16384],
                         metavar="M,...", help="for so many rows "
                         "(default: 16,16384)")
     parser.add_argument("--sass", action="store_true",
-                        help="read the machine code, too, by nvdisasm or "
-                        "cuobjdump; a second more per kernel")
+                        help="read the machine code, too, by "
+                        "nvdisasm")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
                         help="write all that was found")
     parser.add_argument("--emit-docs", action="store_true",
@@ -87,7 +87,7 @@ def _write_json(path, judged):
         for each, excesses in judged]}, indent=1) + "\n")
 
 
-def _report(options, judged, device, tools, stale):
+def _report(options, judged, device, stale):
     if options.json:
         _write_json(options.json, judged)
     over = [(each, excesses) for each, excesses in judged
@@ -101,9 +101,9 @@ def _report(options, judged, device, tools, stale):
         print(report.code_table([each for each, _ in judged]))
     missing = [each for each, _ in judged if not each.resources]
     if missing:
-        why = "does not know their target" if tools.ptxas else "was not found"
-        print(f"gpu-check: ptxas {why}: nothing is known of registers, spills "
-              f"and bytes in flight of {len(missing)} kernels")
+        print(f"gpu-check: nothing is known of registers, spills and bytes in "
+              f"flight of {len(missing)} kernels: "
+              f"{missing[0].explained.no_resources}")
     for each in stale:
         print(f"gpu-check: a reason is not needed any more: {each.kernel}, "
               f"{each.field}")
@@ -111,13 +111,27 @@ def _report(options, judged, device, tools, stale):
     return 3 if over or stale else 0
 
 
-def _stale(options, tools, reasons):
+def _stale(options, judged, reasons):
     """Reasons are for all kernels and all that ptxas says of them; some kernels
     alone cannot use them up."""
-    if options.kernels or options.quick or options.device or not tools.ptxas:
+    if options.kernels or options.quick or options.device or not all(
+            each.resources for each, _ in judged):
         return []
     return [each for each in reasons if not each.used and
             (options.sass or each.field != "in flight, sass")]
+
+
+def _require(options, tools, kernel):
+    """Fails before all kernels are compiled where one shows that NVIDIA's
+    programs are missing."""
+    if not (options.emit_docs or options.sass):
+        return
+    found = explained.explain(tools.normc, kernel.form, [kernel.target],
+                              machine_code=options.sass)[kernel.target]
+    if options.emit_docs and not found.resources:
+        raise Failure(f"--emit-docs needs ptxas: {found.no_resources}", 4)
+    if options.sass and not found.code:
+        raise Failure(f"--sass needs ptxas and nvdisasm: {found.no_code}", 4)
 
 
 def main(source, arguments):
@@ -126,23 +140,25 @@ def main(source, arguments):
         reasons = bounds.read_reasons(
             options.reasons or
             source / "test/Performance/census/gpu_reasons.json")
-        device = options.device and devices.device(options.device)
+        tools = measure.Tools.find(options.build or source / "build/release")
+        device = options.device and explained.device(tools.normc,
+                                                     options.device)
         targets = [device.architecture] if device else kernels.TARGETS
         chosen = kernels.select(options.kernels, options.quick, targets)
         if not chosen:
             names = " or ".join(options.kernels) or "as CI's dozen"
             raise Failure(f"no kernel is named {names}", 1)
-        tools = measure.Tools.find(options.build or source / "build/release",
-                                   options.sass)
-        if options.emit_docs and not tools.ptxas:
-            raise Failure("--emit-docs needs ptxas", 4)
+        tools = dataclasses.replace(tools, sass=options.sass)
+        _require(options, tools, chosen[0])
+        if device:
+            tools = dataclasses.replace(tools, device=device,
+                                        rows=tuple(options.rows))
         judged = _judge(measure.measure_all(chosen, tools), reasons)
         if options.emit_docs:
-            docs.write(source / "docs" / "GpuKernels.md", judged,
-                       assembled.ptxas_version(tools.ptxas))
+            docs.write(source / "docs" / "GpuKernels.md", judged)
             return 0
-        return _report(options, judged, device, tools,
-                       _stale(options, tools, reasons))
+        return _report(options, judged, device,
+                       _stale(options, judged, reasons))
     except Failure as failure:
         print(f"gpu-check: {failure}", file=sys.stderr)
         return failure.code

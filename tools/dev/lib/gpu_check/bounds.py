@@ -4,7 +4,7 @@ import dataclasses
 import fnmatch
 import json
 
-from .kernels import Failure
+from .kernels import ELEMENT_BYTES, Failure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,46 +32,23 @@ def _rows_per_warp(each):
     return max(1, 32 // each.manifest["threads_per_row"])
 
 
-def _shared_operands(each):
-    return [name for name in ("weight", "bias") if each.manifest[name]]
-
-
-def _row_bytes(each, operand):
-    return each.kernel.form.n * each.element_bytes(operand)
-
-
-def _loaded_rows(each):
-    """Bytes of each operand of a row that is read. A sum is read back by every
-    sweep but the first, which has it."""
-    x = _row_bytes(each, "x")
-    if not each.manifest["residual"]:
-        return [x] * each.sweeps
-    residual = _row_bytes(each, "residual")
-    return [x, residual] + [residual] * (each.sweeps - 1)
-
-
-def _stored_rows(each):
-    return [_row_bytes(each, name) for name in ("y", "residual")
-            if each.manifest[name]]
-
-
 def loaded_per_row(each):
-    return sum(_loaded_rows(each))
+    return sum(each.explained.loaded_rows)
 
 
 def stored_per_row(each):
-    return sum(_stored_rows(each))
+    return sum(each.explained.stored_rows)
 
 
 def shared_bytes(each):
     """Weight and bias."""
-    return sum(_row_bytes(each, name) for name in _shared_operands(each))
+    return sum(each.explained.shared_reads)
 
 
 def _least_loaded_sectors(each):
-    once = sum(_sectors(_row_bytes(each, name))
-               for name in _shared_operands(each))
-    return sum(map(_sectors, _loaded_rows(each))) + once / _rows_per_warp(each)
+    once = sum(map(_sectors, each.explained.shared_reads))
+    return (sum(map(_sectors, each.explained.loaded_rows)) +
+            once / _rows_per_warp(each))
 
 
 def _narrow_bytes(each):
@@ -82,8 +59,8 @@ def _narrow_bytes(each):
 
 def _tail_bytes(each):
     """Of all operands, past the last whole 16 bytes of x."""
-    n, size = each.kernel.form.n, each.element_bytes("x")
-    tail = n % (16 // size)
+    n = each.kernel.form.n
+    tail = n % (16 // ELEMENT_BYTES[each.manifest["x"]])
     return (loaded_per_row(each) + stored_per_row(each) +
             shared_bytes(each)) * tail / n
 
@@ -121,7 +98,7 @@ BOUNDS = (
     Bound("stack", "Nothing is indexed that has to lie in memory (bytes, "
           "ptxas).", _resource("stack_bytes"), _constant(0)),
     Bound("local", "The same in the PTX and as simulated: no local memory.",
-          lambda each: each.program.local_accesses +
+          lambda each: each.explained.ptx["local_accesses"] +
           each.counts["local_bytes"], _constant(0)),
     Bound("loaded", "Time is bytes. x and residual are read once, where "
           "nothing holds the row once per sweep, weight and bias once "
@@ -135,7 +112,7 @@ BOUNDS = (
           _count("loaded_sectors"), _least_loaded_sectors),
     Bound("stored sectors", "The same of what is written (per row).",
           _count("stored_sectors"),
-          lambda each: sum(map(_sectors, _stored_rows(each)))),
+          lambda each: sum(map(_sectors, each.explained.stored_rows))),
     Bound("narrow", "Aligned rows are accessed by 16 bytes, all but the "
           "elements past the last whole 16 (bytes per row).",
           _narrow_bytes, _tail_bytes),
@@ -146,9 +123,9 @@ BOUNDS = (
     Bound("in flight", "8 TB/s at 0.8 microseconds per trip to memory are 43 "
           "KiB per SM, of which half or less are loads; warps that reduce or "
           "store load nothing meanwhile (bytes, in the order of the PTX).",
-          lambda each: each.in_flight, _constant(IN_FLIGHT_BYTES), True),
+          lambda each: each.explained.in_flight, _constant(IN_FLIGHT_BYTES), True),
     Bound("in flight, sass", "The same in the order that ptxas chose (with "
-          "--sass).", lambda each: each.code_in_flight,
+          "--sass).", lambda each: each.explained.code_in_flight,
           _constant(IN_FLIGHT_BYTES), True),
 )
 

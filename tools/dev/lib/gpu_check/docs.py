@@ -16,7 +16,10 @@ fused residual as well, and judges all kernels by the bounds below; where one is
 over a bound for a reason, that stands in
 [gpu_reasons.json](../test/Performance/census/gpu_reasons.json).
 `tools/dev/gpu-check --table --device=H200` prints what kernels should take on
-a GPU by a simple model, too.
+a GPU by a simple model, too, and `normc explain rmsnorm --dtype=bf16 --n=4096
+--target=sm_90` all that is known of one kernel and why its schedule is what it
+is. GPUs and model are in `lib/Target/NVPTX/GPUMachine.cpp` and
+`lib/Tuning/GPUModel.cpp`.
 """
 
 
@@ -32,7 +35,7 @@ def _schedule(each):
 
 def _cells(each):
     return (_schedule(each), str(each.resources.registers),
-            str(each.occupancy.blocks), report.kib(each.in_flight))
+            str(each.occupancy.blocks), report.kib(each.explained.in_flight))
 
 
 def _table(measurements):
@@ -72,7 +75,8 @@ def _over(judged):
     return "\n".join(lines)
 
 
-def write(path, judged, version):
+def write(path, judged):
+    version = judged[0][0].explained.ptxas.partition(",")[0]
     parts = [_INTRODUCTION.format(version=version)]
     for dtype in DTYPES:
         plain = [each for each, _ in judged

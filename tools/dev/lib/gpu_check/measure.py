@@ -8,104 +8,68 @@ import pathlib
 import subprocess
 import tempfile
 
-from . import assembled, ptx
-from .assembled import Assembled, MachineCode
+from .explained import Explained, explain
 from .kernels import ELEMENT_BYTES, Failure, by_form
-from .occupancy import Occupancy, compute
 from .simulate import simulate
 
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
-    """Paths; ptxas and disassembler are None where they are not found."""
+    """Where the programs are, and what else is asked of them: times on a device
+    for so many rows, the machine code."""
     normc: pathlib.Path
     simulator: pathlib.Path
-    ptxas: str | None
-    disassembler: str | None
+    device: object = None
+    rows: tuple = ()
+    sass: bool = False
 
     @classmethod
-    def find(cls, build, sass):
+    def find(cls, build):
         tools = cls(build / "bin" / "normc",
-                    build / "lib" / "libnormc_cuda_sim.so",
-                    assembled.find_tool("ptxas"),
-                    assembled.find_disassembler() if sass else None)
-        if sass and not (tools.ptxas and tools.disassembler):
-            raise Failure("--sass needs ptxas, and nvdisasm or cuobjdump", 4)
+                    build / "lib" / "libnormc_cuda_sim.so")
         for needed in (tools.normc, tools.simulator):
             if not needed.exists():
                 raise Failure(f"no {needed}, build it with tools/dev/build", 4)
         return tools
 
 
-def holds_row(entry):
-    return "hold = global" not in entry["schedule"]
-
-
 @dataclasses.dataclass
 class Measurement:
     """One kernel. `manifest` is its entry in the manifest; `counts` are those
-    of the simulated GPU for `rows` rows; `resources`, `occupancy` and `code`
-    need NVIDIA's tools and may be None."""
+    of the simulated GPU for `rows` rows."""
     kernel: object
     manifest: dict
-    program: ptx.Program
-    accesses: list
-    bytes_before_use: int
+    explained: Explained
     rows: int
     counts: dict
-    resources: Assembled | None = None
-    code: MachineCode | None = None
-    occupancy: Occupancy | None = None
 
     @property
     def holds_row(self):
-        return holds_row(self.manifest)
+        return self.explained.hold != "global"
 
     @property
     def threads(self):
         """Of a block."""
-        return self.manifest["threads_per_row"] * self.manifest[
-            "rows_per_block"]
+        return self.explained.ptx["threads"]
 
     @property
-    def sweeps(self):
-        """How often a row is read: by each statistic and by the output where
-        nothing holds it."""
-        if self.holds_row:
-            return 1
-        return 3 if self.kernel.form.is_layernorm else 2
-
-    def element_bytes(self, operand):
-        return ELEMENT_BYTES[self.manifest[operand]]
+    def resources(self):
+        return self.explained.resources
 
     @property
-    def in_flight(self):
-        """Bytes of rows that an SM full of blocks waits for, or None."""
-        return self.occupancy and self.occupancy.threads * self.bytes_before_use
-
-    @property
-    def code_in_flight(self):
-        """The same in the order of the machine code, or None."""
-        return self.code and self.occupancy.threads * self.code.bytes_before_use
+    def occupancy(self):
+        return self.explained.occupancy
 
     def as_json(self):
+        explained = self.explained
         result = {"kernel": self.kernel.name, "target": self.kernel.target,
                   "manifest": self.manifest, "rows": self.rows,
-                  "counts": self.counts, "in_flight": self.in_flight,
-                  "code_in_flight": self.code_in_flight,
-                  "bytes_before_use": self.bytes_before_use,
-                  "barriers": self.program.count("bar.", "barrier.sync"),
-                  "shuffles": self.program.count("shfl."),
-                  "accesses": [dataclasses.asdict(a) for a in self.accesses]}
+                  "counts": self.counts, "in_flight": explained.in_flight,
+                  "code_in_flight": explained.code_in_flight,
+                  "ptx": explained.ptx, "code": explained.code}
         for field in ("resources", "occupancy"):
             value = getattr(self, field)
             result[field] = value and dataclasses.asdict(value)
-        result["code"] = self.code and {
-            "instructions": self.code.instructions,
-            "bytes_before_use": self.code.bytes_before_use,
-            "accesses": [{"load": load, "bytes": bytes_, "count": count}
-                         for (load, bytes_), count in
-                         sorted(self.code.accesses.items())]}
         return result
 
 
@@ -137,38 +101,29 @@ def _build(form, targets, tools, folder):
     return built
 
 
-def _measure(kernel, path, entry, tools):
+def _measure(kernel, path, entry, explained, tools):
     # Two blocks (or clusters) are full of rows.
     rows = 2 * entry["rows_per_block"]
-    program = ptx.parse(path.read_text())
     description = {"symbol": entry["symbol"], "n": kernel.form.n, "rows": rows,
-                   "threads": program.threads, "blocks": 2 * program.cluster,
+                   "threads": explained.ptx["threads"],
+                   "blocks": 2 * explained.ptx["cluster"],
                    "shared": entry.get("dynamic_shared_bytes", 0),
                    "bytes": _operand_sizes(entry)}
     environment = os.environ | {
         "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[1])}
-    result = Measurement(
-        kernel, entry, program, ptx.global_accesses(program),
-        ptx.bytes_before_use(program, holds_row(entry)), rows,
+    return Measurement(
+        kernel, entry, explained, rows,
         simulate(tools.simulator, path, kernel.target, description,
                  environment))
-    if tools.ptxas:
-        result.resources = assembled.assemble(tools.ptxas, path, kernel.target)
-    if result.resources:
-        result.occupancy = compute(
-            kernel.target, program.threads, result.resources.registers,
-            result.resources.shared_bytes + description["shared"])
-        if tools.disassembler:
-            result.code = assembled.disassemble(tools.disassembler, path,
-                                                result.holds_row)
-    return result
 
 
 def _measure_form(form, targets, by_name, tools):
+    explained = explain(tools.normc, form, targets, tools.rows, tools.device,
+                        tools.sass)
     with tempfile.TemporaryDirectory(prefix="gpu-check-") as name:
         built = _build(form, targets, tools, pathlib.Path(name))
-        return [_measure(by_name[form, target], *built[target], tools)
-                for target in targets]
+        return [_measure(by_name[form, target], *built[target],
+                         explained[target], tools) for target in targets]
 
 
 def measure_all(kernels, tools):

@@ -1,6 +1,6 @@
 """Tables of kernels."""
 
-from . import bounds, devices
+from . import bounds
 from .kernels import by_form
 
 _COLUMNS = ("kernel", "target", "schedule", "registers", "blocks per SM",
@@ -33,9 +33,10 @@ def _share(value, least):
 
 
 def _in_flight(each):
-    if each.code_in_flight is None:
-        return kib(each.in_flight)
-    return f"{kib(each.in_flight)} ({kib(each.code_in_flight)})"
+    found = each.explained
+    if found.code_in_flight is None:
+        return kib(found.in_flight)
+    return f"{kib(found.in_flight)} ({kib(found.code_in_flight)})"
 
 
 def verdict(excesses):
@@ -59,23 +60,14 @@ def _cells(each, excesses):
                    bounds.shared_bytes(each)),
             _share(stored, bounds.stored_per_row(each)),
             str(each.counts["barriers"] + each.counts["cluster_barriers"]),
-            str(each.program.count("shfl.")),
+            str(each.explained.ptx["shuffles"]),
             str(each.counts["most_instructions"]), verdict(excesses))
-
-
-def predict_us(each, device, rows):
-    """None where ptxas did not say how many blocks an SM holds."""
-    if not each.in_flight:
-        return None
-    return devices.predict_us(device, rows, bounds.loaded_per_row(each),
-                              bounds.stored_per_row(each),
-                              bounds.shared_bytes(each), each.in_flight)
 
 
 def _predictions(each, device, rows):
     cells = []
     for count in rows:
-        us = predict_us(each, device, count)
+        us = each.explained.predict_us(device, count)
         moved = count * (bounds.loaded_per_row(each) +
                          bounds.stored_per_row(each))
         cells.append("" if us is None else
@@ -102,28 +94,28 @@ def table(judged, device=None, rows=()):
 
 def model(device):
     """What the predictions are made of."""
-    speed = (f"{device.copy} GB/s (measured)" if device.copy else
-             f"{devices.COPY_SHARE:g} of {device.bandwidth} GB/s (published)")
-    return (f"On {device.name}: {devices.FIXED_US:g} µs, and the longer of "
-            f"bytes at {speed} and loads of which {device.sms} SMs have the "
-            f"KiB in flight per {devices.LATENCY_US:g} µs. A model, not a "
-            "measurement; weight and bias count once, nothing else is in the "
-            "L2.")
+    source = "measured" if device.is_measured else "a share of the published"
+    return (f"On the {device.full_name}, {device.sms} SMs: by the model of "
+            f"normc explain, with {device.gb_per_s:g} GB/s ({source}); not a "
+            "measurement.")
 
 
 def code_table(measurements):
     """Global accesses in machine code, by width."""
-    widths = sorted({key for each in measurements if each.code
-                     for key in each.code.accesses}, reverse=True)
+    codes = [(each.kernel.name, each.explained.code) for each in measurements
+             if each.explained.code]
+    widths = sorted({(access["is_load"], access["bytes"]) for _, code in codes
+                     for access in code["accesses"]}, reverse=True)
     names = [f"{'loads' if load else 'stores'} of {bytes_}"
              for load, bytes_ in widths]
     lines = [f"| kernel | {' | '.join(names)} | instructions |",
              "|---|" + "---:|" * (len(names) + 1)]
-    for each in measurements:
-        if each.code:
-            cells = [str(each.code.accesses.get(key, 0)) for key in widths]
-            lines.append(f"| {each.kernel.name} | {' | '.join(cells)} | "
-                         f"{each.code.instructions} |")
+    for name, code in codes:
+        counts = {(access["is_load"], access["bytes"]): access["count"]
+                  for access in code["accesses"]}
+        cells = [str(counts.get(key, 0)) for key in widths]
+        lines.append(f"| {name} | {' | '.join(cells)} | "
+                     f"{code['instructions']} |")
     return "\n".join(lines)
 
 
