@@ -44,23 +44,35 @@ int64_t DeviceInstanceExplanation::inFlight() const {
                            : inFlightByText();
 }
 
-GPUTraffic DeviceInstanceExplanation::getTraffic(int64_t rows) const {
+GPUFilling DeviceInstanceExplanation::getFilling(int64_t rows) const {
+  int64_t blocks = llvm::divideCeil(rows, rowsPerBlock) * cluster;
+  if (!occupancy || !occupancy->blocks)
+    return {blocks, 0, 0};
+  return {blocks, occupancy->blocks, inFlight() / occupancy->blocks};
+}
+
+/// `readOf` says how much is read of an operand.
+static GPUTraffic sum(ArrayRef<OperandTraffic> operands, int64_t rows,
+                      int64_t (OperandTraffic::*readOf)() const) {
   GPUTraffic result = {};
   for (const OperandTraffic &operand : operands) {
-    double times = operand.perRow ? double(rows) : 1;
-    result.read += times * double(operand.read());
-    result.written += times * double(operand.written);
+    double read = double((operand.*readOf)());
+    if (!operand.perRow) {
+      result.shared += read;
+      continue;
+    }
+    result.read += double(rows) * read;
+    result.written += double(rows) * double(operand.written);
   }
   return result;
 }
 
+GPUTraffic DeviceInstanceExplanation::getTraffic(int64_t rows) const {
+  return sum(operands, rows, &OperandTraffic::read);
+}
+
 GPUTraffic DeviceInstanceExplanation::getLeastTraffic(int64_t rows) const {
-  GPUTraffic result = getTraffic(rows);
-  result.read = 0;
-  for (const OperandTraffic &operand : operands)
-    result.read +=
-        (operand.perRow ? double(rows) : 1) * double(operand.leastRead());
-  return result;
+  return sum(operands, rows, &OperandTraffic::leastRead);
 }
 
 const DeviceInstanceExplanation &DeviceExplanation::getDense() const {

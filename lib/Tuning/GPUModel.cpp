@@ -61,13 +61,15 @@ Occupancy mlir::norm::getOccupancy(const SMLimits &limits, int64_t threads,
 
 GPUPrediction mlir::norm::predictCall(const GPUMachine &machine,
                                       const GPUTraffic &traffic,
-                                      int64_t inFlight) {
+                                      const GPUFilling &filling) {
   GPUPrediction result = {};
   double bytesPerUs = 1000 * machine.bandwidth();
-  result.bandwidthUs = (traffic.read + traffic.written) / bytesPerUs;
-  if (inFlight)
-    result.latencyUs =
-        kTripUs * traffic.read / (double(machine.sms) * double(inFlight));
+  result.bandwidthUs = traffic.all() / bytesPerUs;
+  // A few blocks do not fill the GPU.
+  int64_t blocks = std::min(filling.blocks, machine.sms * filling.blocksPerSM);
+  double inFlight = double(blocks) * double(filling.blockInFlight);
+  if (inFlight > 0)
+    result.latencyUs = kTripUs * std::max(traffic.read / inFlight - 1, 0.0);
   result.us = kFixedUs + std::max(result.bandwidthUs, result.latencyUs);
   return result;
 }

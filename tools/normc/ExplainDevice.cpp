@@ -127,8 +127,9 @@ static json::Array describe(ArrayRef<OperandTraffic> operands) {
 }
 
 static json::Object describeBytes(const GPUTraffic &traffic) {
-  return json::Object{{"read", static_cast<int64_t>(traffic.read)},
-                      {"written", static_cast<int64_t>(traffic.written)}};
+  return json::Object{
+      {"read", static_cast<int64_t>(traffic.read + traffic.shared)},
+      {"written", static_cast<int64_t>(traffic.written)}};
 }
 
 static json::Array describeCalls(const DeviceReport &report,
@@ -138,7 +139,8 @@ static json::Array describeCalls(const DeviceReport &report,
     GPUTraffic traffic = instance.getTraffic(rows);
     json::Array times;
     for (const GPUMachine *machine : report.machines) {
-      GPUPrediction time = predictCall(*machine, traffic, instance.inFlight());
+      GPUPrediction time =
+          predictCall(*machine, traffic, instance.getFilling(rows));
       times.push_back(json::Object{{"machine", machine->name},
                                    {"us", time.us},
                                    {"bandwidth_us", time.bandwidthUs},

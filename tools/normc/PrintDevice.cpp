@@ -168,6 +168,7 @@ static void printBytes(raw_ostream &os,
 static void printOthers(raw_ostream &os, const DeviceReport &report,
                         const DeviceInstanceExplanation &chosen) {
   int64_t more = 0;
+  StringRef name = "also";
   for (const DeviceInstanceExplanation &each : report.kernel.instances) {
     if (&each == &chosen)
       continue;
@@ -175,8 +176,8 @@ static void printOthers(raw_ostream &os, const DeviceReport &report,
       ++more;
       continue;
     }
-    line(os, "also") << each.instance.symbol << ": rows aligned to "
-                     << each.instance.alignment << " bytes";
+    line(os, name) << each.instance.symbol << ": rows aligned to "
+                   << each.instance.alignment << " bytes";
     if (each.resources)
       os << "; " << count(each.resources->registers, "register", "registers");
     if (each.resources && each.resources->spillBytes)
@@ -206,10 +207,11 @@ static void printTimes(raw_ostream &os, const DeviceReport &report,
     GPUTraffic traffic = instance.getTraffic(rows);
     GPUTraffic least = instance.getLeastTraffic(rows);
     os << right_justify(std::to_string(rows), width + 1)
-       << right_justify(formatBytes(least.read + least.written), 13)
-       << right_justify(formatBytes(traffic.read + traffic.written), 13);
+       << right_justify(formatBytes(least.all()), 13)
+       << right_justify(formatBytes(traffic.all()), 13);
     for (const GPUMachine *machine : report.machines) {
-      GPUPrediction time = predictCall(*machine, traffic, instance.inFlight());
+      GPUPrediction time =
+          predictCall(*machine, traffic, instance.getFilling(rows));
       bool waits = time.latencyUs > time.bandwidthUs;
       byLatency |= waits;
       os << right_justify(
@@ -224,21 +226,27 @@ static void printTimes(raw_ostream &os, const DeviceReport &report,
        << report.kernel.architecture << '\n';
     return;
   }
-  os << formatv("times are predicted, with the share of the bandwidth that is "
-                "used: {0:f0} us, and the longer\nof all bytes at",
+  os << formatv("times are predicted, not measured, with the share of the "
+                "bandwidth that is used: {0:f0} us, and\nthe longer of all "
+                "bytes at",
                 getFixedUs());
   StringRef separator = " ";
   for (const GPUMachine *machine : report.machines) {
     os << separator
-       << formatv("{0:f0} GB/s ({1}, {2})", machine->bandwidth(), machine->name,
-                  machine->measured ? "measured" : "0.9 of what is published");
+       << formatv("{0:f0} GB/s ({1}, ", machine->bandwidth(), machine->name);
+    if (machine->measured)
+      os << "measured)";
+    else
+      os << formatv("{0:f1} of what is published)",
+                    machine->bandwidth() / machine->published);
     separator = ", ";
   }
   if (instance.inFlight())
-    os << formatv("\nand trips to memory of {0:f1} us, each with what is in "
-                  "flight{1}",
-                  getTripUs(), byLatency ? " (*)" : "");
-  os << "; nothing but weight and bias is read from the L2\n";
+    os << formatv(
+        "\nand{1} trips to memory of {0:f1} us beyond the first, each "
+        "with what the call's blocks have in flight",
+        getTripUs(), byLatency ? " (*)" : "");
+  os << ";\nonly weight and bias are read from the L2\n";
 }
 
 /// Where dense rows cannot take the instance for aligned ones.

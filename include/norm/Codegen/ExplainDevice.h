@@ -57,6 +57,7 @@ struct DeviceInstanceExplanation {
   int64_t inFlight() const;
   int64_t inFlightByText() const;
 
+  GPUFilling getFilling(int64_t rows) const;
   GPUTraffic getTraffic(int64_t rows) const;
   GPUTraffic getLeastTraffic(int64_t rows) const;
 };

@@ -30,24 +30,34 @@ struct Occupancy {
 Occupancy getOccupancy(const SMLimits &limits, int64_t threads,
                        int64_t registers, int64_t sharedBytes);
 
-/// What a call reads and writes in memory.
+/// What a call reads and writes in memory, in bytes.
 struct GPUTraffic {
-  double read, written; ///< bytes
+  double read, written; ///< of rows
+  double shared;        ///< that all rows read: weight and bias, once
+
+  double all() const { return read + written + shared; }
+};
+
+/// How a call fills a GPU.
+struct GPUFilling {
+  int64_t blocks;        ///< of the call
+  int64_t blocksPerSM;   ///< at a time
+  int64_t blockInFlight; ///< bytes of rows that one waits for; 0: not known
 };
 
 struct GPUPrediction {
   double us;
   double bandwidthUs; ///< all bytes at the bandwidth of a copy
-  double latencyUs;   ///< the trips to memory of what is read; 0: not known
+  double latencyUs;   ///< trips to memory of rows after the first
 };
 
-/// The time of one call that finds nothing in the caches. `inFlight` are the
-/// bytes that an SM full of blocks waits for at a time, 0 where they are not
-/// known; then only the bandwidth counts.
+/// The time of one call that finds nothing in the caches. The fixed time has
+/// the first trip to memory; where it is not known what is in flight only the
+/// bandwidth counts.
 ///
-///     fixed + max(bytes / bandwidth, latency * read / (SMs * in flight))
+///     fixed + max(all bytes / bandwidth, trip * (rows read / in flight - 1))
 GPUPrediction predictCall(const GPUMachine &machine, const GPUTraffic &traffic,
-                          int64_t inFlight);
+                          const GPUFilling &filling);
 
 /// The constants of the model, in microseconds: what every call takes, and one
 /// trip to memory.

@@ -64,15 +64,21 @@ TEST(GPUModelTest, Machines) {
 TEST(GPUModelTest, Prediction) {
   const GPUMachine &h200 = *getGPUMachine("H200");
   constexpr double mib64 = 1 << 26;
-  // 2 x 64 MiB at 4300 GB/s; 132 SMs with 64 KiB load 64 MiB in 6.2 us.
-  GPUPrediction time = predictCall(h200, {mib64, mib64}, 65536);
+  GPUTraffic traffic = {mib64, mib64, 0};
+  // 2 x 64 MiB at 4300 GB/s; 132 SMs with 64 KiB load 64 MiB in 5.4 us.
+  GPUPrediction time = predictCall(h200, traffic, {8192, 2, 32768});
   EXPECT_DOUBLE_EQ(time.us, 1 + 2 * mib64 / 4.3e6);
-  EXPECT_DOUBLE_EQ(time.latencyUs, 0.8 * mib64 / (132 * 65536));
+  EXPECT_DOUBLE_EQ(time.latencyUs, 0.8 * (mib64 / (132 * 65536) - 1));
   // With 1 KiB in flight the trips to memory take longer.
-  time = predictCall(h200, {mib64, mib64}, 1024);
-  EXPECT_DOUBLE_EQ(time.us, 1 + 0.8 * mib64 / (132 * 1024));
+  time = predictCall(h200, traffic, {8192, 2, 512});
+  EXPECT_DOUBLE_EQ(time.us, 1 + 0.8 * (mib64 / (132 * 1024) - 1));
+  // So they do where few blocks read it all.
+  time = predictCall(h200, traffic, {2, 2, 32768});
+  EXPECT_DOUBLE_EQ(time.us, 1 + 0.8 * (mib64 / 65536 - 1));
+  // One trip is in the fixed time.
+  EXPECT_EQ(predictCall(h200, {8192, 0, 8192}, {1, 2, 32768}).latencyUs, 0);
   // Nothing is known of what is in flight.
-  time = predictCall(h200, {mib64, mib64}, 0);
+  time = predictCall(h200, traffic, {8192, 0, 0});
   EXPECT_DOUBLE_EQ(time.us, 1 + 2 * mib64 / 4.3e6);
 }
 
