@@ -225,3 +225,23 @@ normc_cuda_get_device_info(int device, struct normc_cuda_device_info *info,
   memcpy(info, &found, size);
   return NORMC_OK;
 }
+
+enum normc_status normc_cuda_stream_arch(void *stream, int32_t *arch,
+                                         char *message, size_t capacity) {
+  struct normc_text text;
+  const struct normc_driver *driver;
+  struct normc_gpu *gpu;
+  normc_text_begin(&text, message, capacity);
+  if (!arch)
+    return NORMC_FAIL(&text, NORMC_ERROR_NULL, "arch is null");
+  enum normc_status status = normc_cuda_find_driver(&driver, &text);
+  if (status)
+    return status;
+  normc_cu_context current = NULL;
+  driver->cuCtxGetCurrent(&current);
+  status = normc_cuda_find_stream_gpu(driver, (normc_cu_stream)stream, current,
+                                      &gpu, &text);
+  if (!status)
+    *arch = gpu->arch;
+  return status;
+}

@@ -157,6 +157,13 @@ NORMC_API enum normc_status
 normc_cuda_get_device_info(int device, struct normc_cuda_device_info *info,
                            char *message, size_t capacity);
 
+/// Finds the compute capability, 90 for sm_90, of the GPU that a launch on
+/// `stream` goes to: where a kernel has another schedule per architecture, this
+/// tells which to launch. Legal while the stream is being captured.
+NORMC_API enum normc_status normc_cuda_stream_arch(void *stream, int32_t *arch,
+                                                   char *message,
+                                                   size_t capacity);
+
 #ifdef __cplusplus
 } // extern "C"
 #endif

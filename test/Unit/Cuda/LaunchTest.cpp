@@ -147,6 +147,28 @@ TEST(Launch, GeneralInstance) {
   });
 }
 
+TEST(Launch, ArchitectureOfAStream) {
+  inChild(
+      {{"NORMC_SIM_ARCH", "sm_89"}, {"NORMC_SIM_FAIL", "cuStreamGetCtx=1"}},
+      [] {
+        char text[512];
+        int32_t arch = -1;
+        EXPECT_EQ(normc_cuda_stream_arch(nullptr, &arch, text, sizeof(text)),
+                  NORMC_OK)
+            << text;
+        EXPECT_EQ(arch, 89);
+        EXPECT_EQ(normc_cuda_stream_arch(nullptr, nullptr, text, sizeof(text)),
+                  NORMC_ERROR_NULL);
+        // Untouched where the driver does not know the stream.
+        arch = -1;
+        int stream = 0;
+        EXPECT_NE(normc_cuda_stream_arch(&stream, &arch, text, sizeof(text)),
+                  NORMC_OK);
+        EXPECT_EQ(arch, -1);
+        EXPECT_NE(text[0], '\0');
+      });
+}
+
 TEST(Launch, Alignment) {
   inChild({{"NORMC_SIM_EXECUTE", "0"}}, [] {
     // bf16 x by 16 bytes: f8 y by 8, f32 weight by 16, f32 rstd by itself.
