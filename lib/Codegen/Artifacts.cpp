@@ -82,15 +82,11 @@ static void printFunctions(llvm::raw_ostream &os, StringRef name,
       ("  (void)llc_bytes;\n  " + name + "(args, 0, rows);\n").str());
 }
 
-std::string mlir::norm::makeHeader(const KernelRequest &request,
-                                   const CPUTarget &target, StringRef name) {
-  std::string text, comment;
-  llvm::raw_string_ostream os(text), words(comment);
-  std::string guard = name.upper() + "_H";
-  os << "/* " << name << ": " << getNormName(request.op) << " for "
-     << target.name << ", made by normc " << NORMC_VERSION << ". */\n"
-     << "#ifndef " << guard << "\n#define " << guard << "\n\n"
-     << rowsHeader << '\n';
+StringRef mlir::norm::getVersion() { return NORMC_VERSION; }
+
+std::string mlir::norm::describeOperands(const KernelRequest &request) {
+  std::string text;
+  llvm::raw_string_ostream words(text);
   if (!ShapedType::isDynamic(request.n))
     words << "Rows have " << request.n << " elements. ";
   words << "Element types: x " << getElementName(request.x);
@@ -107,6 +103,18 @@ std::string mlir::norm::makeHeader(const KernelRequest &request,
   words << ".\n * "
         << (request.epsilon ? "epsilon is built in."
                             : "epsilon is args->epsilon.");
+  return text;
+}
+
+std::string mlir::norm::makeHeader(const KernelRequest &request,
+                                   const CPUTarget &target, StringRef name) {
+  std::string text, comment = describeOperands(request);
+  llvm::raw_string_ostream os(text), words(comment);
+  std::string guard = name.upper() + "_H";
+  os << "/* " << name << ": " << getNormName(request.op) << " for "
+     << target.name << ", made by normc " << NORMC_VERSION << ". */\n"
+     << "#ifndef " << guard << "\n#define " << guard << "\n\n"
+     << rowsHeader << '\n';
   SmallVector<Regime> regimes = getRegimes(request);
   if (regimes.size() == 1) {
     printFunctions(os, name, "normc_rows", comment);

@@ -145,11 +145,10 @@ llvm::Expected<std::string> mlir::norm::emitPTX(llvm::Module &module,
   return std::string(bytes.begin(), bytes.end());
 }
 
-/// All but name, images and the next instance.
-static normc_cuda_kernel describeInstance(const KernelRequest &request,
-                                          const DeviceInstance &instance,
-                                          GPUScheduleAttr schedule,
-                                          TreeAttr tree) {
+normc_cuda_kernel mlir::norm::describeInstance(const KernelRequest &request,
+                                               const DeviceInstance &instance,
+                                               GPUScheduleAttr schedule,
+                                               TreeAttr tree) {
   normc_cuda_kernel kernel = {};
   kernel.struct_size = sizeof(kernel);
   kernel.abi = NORMC_ABI;

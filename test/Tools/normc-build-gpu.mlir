@@ -64,7 +64,7 @@
 // RUN: not normc build rmsnorm --n=512 --target=sm_90 --schedule='#norm.cpu_schedule<vector_bits = 256>' -o %t.no/ 2>&1 | FileCheck %s --check-prefix=SCHEDULE
 // RUN: not normc build rmsnorm --n=65536 --target=sm_80 --schedule='#norm.gpu_schedule<threads_per_row = 256, cluster = 4>' -o %t.no/ 2>&1 | FileCheck %s --check-prefix=NOCLUSTER
 // ARCH: --target: unknown GPU target 'sm_91'; accepted are sm_80, sm_86, sm_89, sm_90, sm_100, sm_120
-// KIND: --emit: no kind 'object' for a GPU; accepted are mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, manifest
+// KIND: --emit: no kind 'object' for a GPU; accepted are mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, header, manifest
 // SCHEDULE: is no #norm.gpu_schedule<...>: it is another attribute
 // NOCLUSTER: sm_80 has no clusters, sm_90 and later do
 

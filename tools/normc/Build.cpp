@@ -42,7 +42,7 @@ static cl::list<std::string>
           cl::desc("any of mlir, linalg, vector, llvm, asm, object, "
                    "header, manifest (default: the last three); for GPUs "
                    "mlir, linalg, vector, nvvm, llvm, ptx, cubin, fatbin, "
-                   "manifest (default: ptx, manifest)"),
+                   "header, manifest (default: ptx, manifest)"),
           cl::CommaSeparated, cl::value_desc("kinds"), cl::cat(category()),
           cl::sub(buildCommand()));
 static cl::opt<std::string>

@@ -7,18 +7,19 @@
 //===----------------------------------------------------------------------===//
 //
 // normc build for NVIDIA GPUs: PTX, binaries and manifests of one kernel for
-// each architecture of --target.
+// each architecture of --target, and a header for all of them.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Build.h"
 #include "Files.h"
 #include "Flags.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Assemble.h"
 #include "norm/Codegen/Compile.h"
-#include "norm/Codegen/Device.h"
+#include "norm/Codegen/DeviceHeader.h"
 #include "norm/Codegen/FileKernel.h"
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Support/Suggest.h"
@@ -33,9 +34,20 @@ using namespace llvm;
 using namespace mlir::norm;
 using namespace normc;
 
-static constexpr StringRef deviceKinds[] = {"mlir",  "linalg", "vector",
-                                            "nvvm",  "llvm",   "ptx",
-                                            "cubin", "fatbin", "manifest"};
+static constexpr StringRef deviceKinds[] = {
+    "mlir", "linalg", "vector", "nvvm",   "llvm",
+    "ptx",  "cubin",  "fatbin", "header", "manifest"};
+/// One file for all architectures.
+static bool isForAll(StringRef kind) {
+  return kind == "fatbin" || kind == "header";
+}
+
+/// 90 for sm_90.
+static unsigned numberOf(StringRef architecture) {
+  unsigned number = 0;
+  architecture.drop_front(3).getAsInteger(10, number);
+  return number;
+}
 
 static StringRef extensionOf(StringRef kind) {
   return StringSwitch<StringRef>(kind)
@@ -47,6 +59,7 @@ static StringRef extensionOf(StringRef kind) {
       .Case("ptx", ".ptx")
       .Case("cubin", ".cubin")
       .Case("fatbin", ".fatbin")
+      .Case("header", ".h")
       .Case("manifest", ".manifest.json")
       .Default("");
 }
@@ -62,16 +75,22 @@ private:
   int readFlags();
   int findTools();
   int make(StringRef architecture);
-  int makeCode(mlir::ModuleOp module, StringRef architecture, StringRef name);
+  int makeCode(mlir::ModuleOp module, DeviceVariant &variant);
+  bool needsPTX(size_t index) const;
   int lower(mlir::ModuleOp module, StringRef architecture, StringRef stage,
             StringRef name, StringRef kind);
   int makeFatbin();
+  void makeHeader();
   int write();
 
   /// What is wrong has been said by a diagnostic.
   int failedToLower() { return isFile() ? kBadInput : failToLower(request); }
   bool wants(StringRef kind) const { return is_contained(kinds, kind); }
-  bool wantsBinary() const { return wants("cubin") || wants("fatbin"); }
+  /// A header has binaries where they can be made.
+  bool wantsBinary() const {
+    return wants("cubin") || wants("fatbin") ||
+           (wants("header") && !ptxas.empty());
+  }
   void put(StringRef name, StringRef kind, std::string bytes) {
     if (wants(kind))
       files.push_back({(name + extensionOf(kind)).str(), std::move(bytes)});
@@ -84,13 +103,13 @@ private:
   }
 
   const BuildFlags &flags;
-  SmallVector<StringRef> architectures;
+  SmallVector<StringRef> architectures; ///< in ascending order
   SmallVector<std::string> kinds;
   KernelRequest request;
   bool toFile = false;
   std::string ptxas, ptxasVersion, missing, fatbinName;
+  std::vector<DeviceVariant> variants; ///< in the order of `architectures`
   std::vector<std::pair<std::string, std::string>> files; ///< name, bytes
-  std::vector<DeviceImage> images;
 };
 } // namespace
 
@@ -104,6 +123,9 @@ int DeviceBuilder::readFlags() {
     if (!is_contained(architectures, *known))
       architectures.push_back(*known);
   }
+  llvm::sort(architectures, [](StringRef a, StringRef b) {
+    return numberOf(a) < numberOf(b);
+  });
   kinds.assign(flags.kinds.begin(), flags.kinds.end());
   if (kinds.empty())
     kinds = {"ptx", "manifest"};
@@ -118,15 +140,20 @@ int DeviceBuilder::readFlags() {
                                  suggest(flags.stopAfter, getNVVMStopNames()));
     kinds = {"mlir"};
   }
-  size_t count = wants("fatbin") && kinds.size() == 1
-                     ? 1
-                     : kinds.size() * architectures.size();
+  size_t count = 0;
+  for (StringRef kind : kinds)
+    count += isForAll(kind) ? 1 : architectures.size();
   toFile = count == 1 && !flags.output.empty() &&
            !sys::path::is_separator(flags.output.back()) &&
            !sys::fs::is_directory(flags.output);
   if (flags.output == "-" && !toFile)
     return fail(kBadFlags, "-o - takes one --emit for one target, got " +
                                Twine(count) + " files");
+  if (isFile() && wants("header"))
+    return fail(kBadFlags,
+                "--emit=header: the runtime launches kernels that take struct "
+                "normc_rows, and a kernel from a file has a struct of its own; "
+                "take ptx, cubin or fatbin, and manifest for the struct");
   if (isFile())
     return kDone;
   if (!flags.function.empty())
@@ -142,11 +169,16 @@ int DeviceBuilder::readFlags() {
 
 /// Without ptxas a binary cannot be made, but all else can.
 int DeviceBuilder::findTools() {
-  if (!wantsBinary())
+  if (!wantsBinary() && !wants("header"))
     return kDone;
   Expected<std::string> found = findPtxas();
   Expected<std::string> version =
       found ? getPtxasVersion(*found) : found.takeError();
+  if (!version && !wantsBinary()) {
+    errs() << "normc: note: the header has PTX alone: "
+           << toString(version.takeError()) << '\n';
+    return kDone;
+  }
   if (!version) {
     missing = toString(version.takeError());
     erase_if(kinds, [](StringRef kind) {
@@ -168,8 +200,16 @@ int DeviceBuilder::lower(mlir::ModuleOp module, StringRef architecture,
   return kDone;
 }
 
-int DeviceBuilder::makeCode(mlir::ModuleOp module, StringRef architecture,
-                            StringRef name) {
+/// Whether GPUs newer than those of variant `index` run it and no binary of
+/// another does: the driver makes theirs of its PTX.
+bool DeviceBuilder::needsPTX(size_t index) const {
+  auto major = [&](size_t i) { return numberOf(architectures[i]) / 10; };
+  return index + 1 == architectures.size() ||
+         major(index + 1) > major(index) + 1;
+}
+
+int DeviceBuilder::makeCode(mlir::ModuleOp module, DeviceVariant &variant) {
+  StringRef architecture = variant.architecture, name = variant.name;
   bool mayBeWrong = isFile() || !request.schedule.empty();
   if (failed(lowerToNVVM(module, architecture, mayBeWrong ? "" : kReproducer)))
     return failedToLower();
@@ -186,12 +226,11 @@ int DeviceBuilder::makeCode(mlir::ModuleOp module, StringRef architecture,
     auto binary = assemblePTX(ptxas, *ptx, architecture);
     if (!binary)
       return fail(kLacking, binary.takeError());
-    images.push_back({architecture.str(), *binary, /*isPTX=*/false});
+    variant.images.push_back({architecture.str(), *binary, /*isPTX=*/false});
     put(name, "cubin", std::move(*binary));
-    // Later architectures compile the newest one's.
-    if (architecture == architectures.back())
-      images.push_back({architecture.str(), *ptx, /*isPTX=*/true});
   }
+  if (!wantsBinary() || needsPTX(variants.size()))
+    variant.images.push_back({architecture.str(), *ptx, /*isPTX=*/true});
   put(name, "ptx", std::move(*ptx));
   return kDone;
 }
@@ -237,6 +276,17 @@ int DeviceBuilder::make(StringRef architecture) {
     consumeError(choices.takeError());
     return kBadFlags; // a diagnostic says what there is no kernel for
   }
+  DeviceVariant variant{architecture.str(), name, {}, {}};
+  if (!isFile())
+    for (auto [function, instance] :
+         zip(module->getOps<mlir::func::FuncOp>(), instances))
+      variant.instances.push_back(
+          {instance.symbol,
+           describeInstance(request, instance,
+                            function->getAttrOfType<GPUScheduleAttr>(
+                                NormDialect::kScheduleAttr),
+                            function->getAttrOfType<TreeAttr>(
+                                NormDialect::kTreeAttr))});
   put(name, "manifest",
       kernel ? makeDeviceManifest(*kernel, architecture, instances, *choices,
                                   ptxasVersion)
@@ -244,20 +294,33 @@ int DeviceBuilder::make(StringRef architecture) {
                                   *choices, ptxasVersion));
   if (isFile())
     fatbinName = name.substr(0, name.size() - architecture.size()) + "cuda";
-  if (wants("nvvm") || wants("llvm") || wants("ptx") || wantsBinary())
-    return makeCode(*module, architecture, name);
+  if (wants("nvvm") || wants("llvm") || wants("ptx") || wants("header") ||
+      wantsBinary())
+    if (int code = makeCode(*module, variant))
+      return code;
+  variants.push_back(std::move(variant));
   return kDone;
 }
 
 int DeviceBuilder::makeFatbin() {
   if (!wants("fatbin"))
     return kDone;
+  std::vector<DeviceImage> images;
+  for (const DeviceVariant &variant : variants)
+    append_range(images, variant.images);
   Expected<std::string> bytes = bundleImages(ptxas, images);
   if (!bytes)
     return fail(kLacking, bytes.takeError());
   put(isFile() ? fatbinName : getKernelName(request, "cuda", flags.prefix),
       "fatbin", std::move(*bytes));
   return kDone;
+}
+
+void DeviceBuilder::makeHeader() {
+  if (!wants("header"))
+    return;
+  std::string name = getKernelName(request, "cuda", flags.prefix);
+  put(name, "header", makeDeviceHeader(request, name, variants));
 }
 
 int DeviceBuilder::write() {
@@ -309,6 +372,7 @@ int DeviceBuilder::run(ArrayRef<const char *> arguments) {
       return code;
   if (int code = makeFatbin())
     return code;
+  makeHeader();
   return write();
 }
 

@@ -31,6 +31,13 @@ struct KernelChoice {
 llvm::Expected<SmallVector<KernelChoice>>
 selectSchedules(ModuleOp module, llvm::StringRef target);
 
+/// normc's version.
+llvm::StringRef getVersion();
+
+/// For the comments of C headers: the types of a kernel's operands, where its
+/// epsilon is, and its N if it is known.
+std::string describeOperands(const KernelRequest &request);
+
 /// A C header that needs no other: struct normc_rows, the kernel, and
 /// `<name>_call(args, rows, llc_bytes)`.
 std::string makeHeader(const KernelRequest &request, const CPUTarget &target,

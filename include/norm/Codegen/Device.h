@@ -48,6 +48,12 @@ translateDeviceToLLVMIR(ModuleOp module, llvm::StringRef architecture,
 llvm::Expected<std::string> emitPTX(llvm::Module &module,
                                     llvm::StringRef architecture);
 
+/// How the runtime launches an entry: all but its name, its images and the next
+/// instance.
+normc_cuda_kernel describeInstance(const KernelRequest &request,
+                                   const DeviceInstance &instance,
+                                   GPUScheduleAttr schedule, TreeAttr tree);
+
 /// A kernel as PTX, described for the runtime: a chain of instances, each of
 /// which points to the next one, to its name and to the image.
 struct DeviceKernel {
