@@ -122,6 +122,19 @@ enum normc_status normc_cuda_copy_out(int device, void *to, const void *from,
   return end(&use, finish(&use, result, stream), "copy from the GPU");
 }
 
+enum normc_status normc_cuda_copy(int device, void *to, const void *from,
+                                  size_t bytes, void *stream, char *message,
+                                  size_t capacity) {
+  struct use use;
+  enum normc_status status = begin(&use, device, message, capacity);
+  if (status)
+    return status;
+  return end(&use,
+             use.driver->cuMemcpyDtoDAsync(address(to), address(from), bytes,
+                                           (normc_cu_stream)stream),
+             "copy on the GPU");
+}
+
 enum normc_status normc_cuda_fill(int device, void *memory, unsigned char value,
                                   size_t bytes, void *stream, char *message,
                                   size_t capacity) {

@@ -225,6 +225,9 @@ struct normc_cu_launch_config {
      normc_cu_stream stream))                                                  \
   X(cuMemcpyDtoHAsync, 3020,                                                   \
     (void *to, normc_cu_pointer from, size_t bytes, normc_cu_stream stream))   \
+  X(cuMemcpyDtoDAsync, 3020,                                                   \
+    (normc_cu_pointer to, normc_cu_pointer from, size_t bytes,                 \
+     normc_cu_stream stream))                                                  \
   X(cuMemsetD8Async, 3020,                                                     \
     (normc_cu_pointer to, unsigned char value, size_t bytes,                   \
      normc_cu_stream stream))                                                  \

@@ -43,6 +43,12 @@ NORMC_API enum normc_status normc_cuda_copy_out(int device, void *to,
                                                 void *stream, char *message,
                                                 size_t capacity);
 
+/// Enqueues a copy between two places of the device that do not overlap.
+NORMC_API enum normc_status normc_cuda_copy(int device, void *to,
+                                            const void *from, size_t bytes,
+                                            void *stream, char *message,
+                                            size_t capacity);
+
 /// Enqueues setting all bytes to `value`.
 NORMC_API enum normc_status normc_cuda_fill(int device, void *memory,
                                             unsigned char value, size_t bytes,

@@ -51,6 +51,7 @@ NORMC_SIM_EXPORT cuMemAlloc_type cuMemAlloc_v2;
 NORMC_SIM_EXPORT cuMemFree_type cuMemFree_v2;
 NORMC_SIM_EXPORT cuMemcpyHtoDAsync_type cuMemcpyHtoDAsync_v2;
 NORMC_SIM_EXPORT cuMemcpyDtoHAsync_type cuMemcpyDtoHAsync_v2;
+NORMC_SIM_EXPORT cuMemcpyDtoDAsync_type cuMemcpyDtoDAsync_v2;
 NORMC_SIM_EXPORT cuMemsetD8Async_type cuMemsetD8Async;
 NORMC_SIM_EXPORT cuPointerGetAttribute_type cuPointerGetAttribute;
 NORMC_SIM_EXPORT cuStreamCreate_type cuStreamCreate;

@@ -59,6 +59,7 @@
   X(cuMemFreeAsync, 11020, cuMemFreeAsync)                                     \
   X(cuMemGetInfo, 3020, cuMemGetInfo_v2)                                       \
   X(cuMemcpyDtoD, 3020, cuMemcpyDtoD_v2)                                       \
+  X(cuMemcpyDtoDAsync, 3020, cuMemcpyDtoDAsync_v2)                             \
   X(cuMemcpyDtoH, 3020, cuMemcpyDtoH_v2)                                       \
   X(cuMemcpyDtoHAsync, 3020, cuMemcpyDtoHAsync_v2)                             \
   X(cuMemcpyHtoD, 3020, cuMemcpyHtoD_v2)                                       \

@@ -166,17 +166,30 @@ normc_cu_result cuMemcpyDtoHAsync_v2(void *to, normc_cu_pointer from,
   });
 }
 
+/// Looks for the source, too, when it runs.
+static normc_cu_result copyOver(State &all, normc_cu_pointer to,
+                                normc_cu_pointer from, size_t bytes,
+                                normc_cu_stream stream) {
+  if (bytes && !all.memory.find(from, bytes))
+    return NORMC_CU_INVALID_VALUE;
+  return submitOn(all, to, bytes, stream, [&all, from, bytes](char *data) {
+    if (const char *source = all.memory.find(from, bytes))
+      std::memmove(data, source, bytes);
+  });
+}
+
 normc_cu_result cuMemcpyDtoD_v2(normc_cu_pointer to, normc_cu_pointer from,
                                 size_t bytes) {
-  return enter(Call::cuMemcpyDtoD, NeedsContext | NeedsNoCapture,
-               [&](State &all) -> normc_cu_result {
-                 const char *source = all.memory.find(from, bytes);
-                 if (!source)
-                   return NORMC_CU_INVALID_VALUE;
-                 return submitOn(all, to, bytes, nullptr, [=](char *data) {
-                   std::memmove(data, source, bytes);
-                 });
-               });
+  return enter(
+      Call::cuMemcpyDtoD, NeedsContext | NeedsNoCapture,
+      [&](State &all) { return copyOver(all, to, from, bytes, nullptr); });
+}
+
+normc_cu_result cuMemcpyDtoDAsync_v2(normc_cu_pointer to, normc_cu_pointer from,
+                                     size_t bytes, normc_cu_stream stream) {
+  return enter(Call::cuMemcpyDtoDAsync, NeedsContext, [&](State &all) {
+    return copyOver(all, to, from, bytes, stream);
+  });
 }
 
 normc_cu_result cuMemsetD8_v2(normc_cu_pointer to, unsigned char value,

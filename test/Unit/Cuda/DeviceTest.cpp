@@ -65,6 +65,18 @@ TEST(Device, Copies) {
         << text;
     std::fill(in.begin() + 290, in.end(), char(7));
     EXPECT_EQ(in, out);
+    EXPECT_EQ(normc_cuda_copy(0, static_cast<char *>(memory) + 200, memory, 100,
+                              nullptr, text, sizeof(text)),
+              NORMC_OK)
+        << text;
+    EXPECT_EQ(normc_cuda_copy_out(0, out.data(), memory, 300, nullptr, text,
+                                  sizeof(text)),
+              NORMC_OK)
+        << text;
+    EXPECT_TRUE(std::equal(in.begin(), in.begin() + 100, out.begin() + 200));
+    EXPECT_EQ(
+        normc_cuda_copy(0, memory, nullptr, 100, nullptr, text, sizeof(text)),
+        NORMC_ERROR_LAUNCH);
     EXPECT_EQ(normc_cuda_copy_out(0, out.data(), memory, 301, nullptr, text,
                                   sizeof(text)),
               NORMC_ERROR_LAUNCH);
@@ -85,6 +97,7 @@ TEST(Device, NoSuchDevice) {
         normc_cuda_free(1, nullptr, text, size),
         normc_cuda_copy_in(1, nullptr, text, 8, nullptr, text, size),
         normc_cuda_copy_out(1, text, nullptr, 8, nullptr, text, size),
+        normc_cuda_copy(1, nullptr, nullptr, 8, nullptr, text, size),
         normc_cuda_fill(1, nullptr, 0, 8, nullptr, text, size),
         normc_cuda_synchronize(1, nullptr, text, size),
         normc_cuda_stream_create(1, &out, text, size),

@@ -12,6 +12,7 @@
 
 #include "norm/Runtime/normc_cuda.h"
 #include "norm/Runtime/normc_cuda_device.h"
+#include "norm/Runtime/normc_cuda_measure.h"
 #include "norm/Simulator/normc_cuda_sim.h"
 
 static struct normc_cuda_kernel kernel = {
