@@ -68,6 +68,15 @@ def test_each_gpu_takes_its_own(tmp_path):
         assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_any_size(tmp_path):
+    """The launcher finds the instance for N and the rows' alignment."""
+    header, _ = build(tmp_path, "--target=sm_80,sm_90")
+    program = link(header, tmp_path / "launch", "cc", "-std=c11")
+    for n, shift in (1, 0), (769, 0), (4096, 0), (4096, 1), (40000, 0):
+        result = launch(program, n, shift)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_no_gpu(tmp_path):
     header, _ = build(tmp_path, "--n=64", "--target=sm_90,sm_100")
     program = link(header, tmp_path / "launch", "cc", "-std=c11")

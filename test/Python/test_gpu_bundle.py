@@ -36,7 +36,7 @@ def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundle")
     result = call(sys.executable, GPU / "make-bundle", "--quick", "-o", folder)
     assert result.returncode == 0, result.stderr
-    assert "9 kernels, 4 shapes" in result.stderr
+    assert "10 kernels, 5 shapes" in result.stderr
     return folder
 
 
@@ -51,7 +51,7 @@ def test_checks_and_times(bundle, tmp_path):
     assert result.returncode == 0, result.stderr
     assert results["gpu"] == "Simulated NVIDIA H100 SXM5"
     assert results["sm_count"] == 132 and results["quick"] is True
-    assert len(results["checks"]) == 9
+    assert len(results["checks"]) == 9 + 15
     for check in results["checks"]:
         assert check["status"] == "ok", check
         assert list(check["checks"]) == CHECKS
@@ -66,7 +66,7 @@ def test_checks_and_times(bundle, tmp_path):
         assert time["gb_per_s"] == pytest.approx(
             time["bytes"] / ns["median"], rel=1e-4)
     assert results["times"][0]["bytes"] == 2 * 4 * 1024 * 2 + 1024 * 2
-    assert "check 9/9 layernorm/f32/n96/rstd/mean, N = 96: ok" in result.stderr
+    assert "check 10/10 layernorm/f32/n96/rstd/mean, N = 96: ok" in result.stderr
     assert "| rmsnorm/f32/33x128 |" in result.stdout
 
 
@@ -78,6 +78,10 @@ def test_only(bundle, tmp_path):
     _, results = run(bundle, out, "--only=*/33x128")
     assert [check["n"] for check in results["checks"]] == [128]
     assert len(results["times"]) == 1
+    # One kernel for any N.
+    _, results = run(bundle, out, "--only=*/any")
+    assert [check["n"] for check in results["checks"]][-3:] == [
+        65536, 100003, 262144]
 
 
 def test_wrong_numbers(bundle, tmp_path):
@@ -86,7 +90,7 @@ def test_wrong_numbers(bundle, tmp_path):
     assert result.returncode == 3
     assert {check["status"] for check in results["checks"]} == {"wrong"}
     assert len(results["times"]) == 3
-    assert "9 of them not right" in result.stdout
+    assert "24 of them not right" in result.stdout
 
 
 def test_launches_that_fail(bundle, tmp_path):

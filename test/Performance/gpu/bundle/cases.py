@@ -3,12 +3,16 @@ build machine alone; make-bundle writes what it says to cases.json."""
 
 import dataclasses
 
+# Of kernels for any N: each range of sizes, odd and even.
+ANY_SIZES = (1, 7, 33, 128, 769, 1000, 1025, 2048, 4096, 4097, 8199, 16384, 65536,
+             100003, 262144)
+
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
     op: str
     x: str
-    n: int
+    n: int  # None: any
     weight: str = "same"  # None: there is none
     bias: bool = False
     residual: bool = False
@@ -31,11 +35,21 @@ class Kernel:
             forms.remove("bias")  # as always
         if self.weight_offset:
             forms.append("offset")
-        return "/".join([self.op, types, shape or f"n{self.n}", *forms])
+        if shape and self.n is None:
+            forms.append("any")
+        return "/".join([self.op, types, shape or f"n{self.n or 'any'}",
+                         *forms])
+
+    @property
+    def sizes(self):
+        """N to check."""
+        return [self.n] if self.n else list(ANY_SIZES)
 
     def flags(self):
         """Of normc build."""
-        flags = [self.op, f"--dtype={self.x}", f"--n={self.n}"]
+        flags = [self.op, f"--dtype={self.x}"]
+        if self.n:
+            flags.append(f"--n={self.n}")
         if self.weight_type is None:
             flags.append("--no-weight")
         elif self.weight_type != self.x:
@@ -57,10 +71,15 @@ class Shape:
     kernel: Kernel
     rows: int
     quick: bool = False
+    given: int = None  # N, where the kernel is for any
+
+    @property
+    def n(self):
+        return self.kernel.n or self.given
 
     @property
     def name(self):
-        return self.kernel.name(f"{self.rows}x{self.kernel.n}")
+        return self.kernel.name(f"{self.rows}x{self.n}")
 
 
 def rmsnorm(x, n, **more):
@@ -88,6 +107,8 @@ CHECKED = [
     layernorm("bf16", 4096, residual=True, rstd=True, mean=True),
     layernorm("f32", 4096, rstd=True, mean=True),
     layernorm("bf16", 4096, weight="f32"),
+    rmsnorm("f32", None), rmsnorm("f16", None, residual=True),
+    layernorm("bf16", None), layernorm("f32", None, rstd=True, mean=True),
 ]
 
 TIMED = [
@@ -108,6 +129,9 @@ TIMED = [
     Shape(layernorm("bf16", 4096), 16384, True),
     Shape(layernorm("bf16", 16384), 4096),
     Shape(layernorm("f32", 4096), 8192),
+    *(Shape(rmsnorm("bf16", None), rows, quick, n) for rows, n, quick in (
+        (16384, 4096, True), (4096, 7168, False), (131072, 128, False),
+        (4096, 65536, False))),
 ]
 
 # Small enough for the simulated GPU.
@@ -120,6 +144,7 @@ QUICK_TIMED = [
     Shape(rmsnorm("bf16", 1024), 4, True), Shape(rmsnorm("f32", 128), 33, True),
     Shape(rmsnorm("bf16", 256, residual=True), 1),
     Shape(layernorm("f16", 200), 3, True),
+    Shape(rmsnorm("f32", None), 2, False, 130),
 ]
 
 

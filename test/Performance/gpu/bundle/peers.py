@@ -70,11 +70,11 @@ def measure(peers, results, flags):
         results["times"] = [entry for entry in results["times"]
                             if entry["case"] != shape["name"]
                             or entry["library"] == "normc"]
-        entries = peers.measure_case(kernel, shape["rows"],
+        entries = peers.measure_case(kernel, shape["rows"], shape["n"],
                                      results["cold_bytes"], flags.quick)
         for entry in entries:
             entry.update(case=shape["name"], rows=shape["rows"],
-                         n=kernel["n"])
+                         n=shape["n"])
             results["times"].append(entry)
         times = ", ".join(
             f"{entry['library']} "

@@ -39,8 +39,8 @@ class Operands:
     """As many calls' operands as exceed `cold_bytes`; those of call i are its
     arguments."""
 
-    def __init__(self, kernel, rows, cold_bytes, device="cuda"):
-        self.kernel, self.rows, self.n = kernel, rows, kernel["n"]
+    def __init__(self, kernel, rows, n, cold_bytes, device="cuda"):
+        self.kernel, self.rows, self.n = kernel, rows, n
         x = TYPES[kernel["x"]]
         weight = TYPES[kernel["weight"]] if kernel["weight"] else None
         matrices = 4 if kernel["residual"] else 2
@@ -64,9 +64,9 @@ class Operands:
                 for operand in (self.x, self.residual, self.weight, self.bias)]
 
 
-def norm_of(kernel):
+def norm_of(kernel, n):
     """The norm as PyTorch writes it: y, and the sum where there is one."""
-    size = [kernel["n"]]
+    size = [n]
     # It does not mix types by itself.
     mixed = kernel["weight"] not in (None, kernel["x"])
 
@@ -91,9 +91,9 @@ def expected(kernel, operands):
     arguments = [operand.double() if operand is not None else None
                  for operand in (h, weight, bias)]
     if kernel["op"] == "layernorm":
-        return functional.layer_norm(arguments[0], [kernel["n"]],
+        return functional.layer_norm(arguments[0], [operands.n],
                                      arguments[1], arguments[2], EPSILON)
-    return functional.rms_norm(arguments[0], [kernel["n"]], arguments[1],
+    return functional.rms_norm(arguments[0], [operands.n], arguments[1],
                                EPSILON)
 
 
@@ -148,7 +148,7 @@ def quick_time(call, sets):
 
 def make_calls(kernel, operands):
     """Per library a function that makes call(i)."""
-    norm = norm_of(kernel)
+    norm = norm_of(kernel, operands.n)
 
     def eager():
         return lambda i: norm(*operands.of(i))
@@ -204,10 +204,10 @@ def take_samples(graphs, quick):
             graph.samples.append(graph.sample())
 
 
-def measure_case(kernel, rows, cold_bytes, quick):
+def measure_case(kernel, rows, n, cold_bytes, quick):
     """An entry of the results per library."""
     try:
-        operands = Operands(kernel, rows, cold_bytes)
+        operands = Operands(kernel, rows, n, cold_bytes)
     except torch.cuda.OutOfMemoryError:
         torch.cuda.empty_cache()
         return [{"library": "PyTorch", "missing": "out of the GPU's memory"}]
