@@ -180,11 +180,15 @@ std::string mlir::norm::makeDeviceHeader(const KernelRequest &request,
      << "\n\n#include \"norm/Runtime/normc_cuda.h\"\n\n"
      << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n/* "
      << describeOperands(request)
-     << "\n * Pointers are those of the GPU. */\n\n";
+     << "\n * Pointers are those of the GPU. */\n\n"
+     << "/* Longer than C promises to take, which compilers do. */\n"
+        "#pragma GCC diagnostic push\n"
+        "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n\n";
   for (const DeviceVariant &variant : variants) {
     printImages(os, variant);
     printInstances(os, variant);
   }
+  os << "#pragma GCC diagnostic pop\n\n";
   printFunctions(os, name, variants);
   os << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << " */\n";
   return text;

@@ -28,8 +28,8 @@ def build(folder, *flags, **environment):
 
 
 def link(header, program, *compiler):
-    result = call(*compiler, "-O1", "-Wall", "-Wextra", "-Werror",
-                  f"-I{ROOT / 'include'}", f'-DHEADER="{header}"',
+    result = call(*compiler, "-O1", "-Wall", "-Wextra", "-Wpedantic",
+                  "-Werror", f"-I{ROOT / 'include'}", f'-DHEADER="{header}"',
                   f"-DKERNEL={header.stem}", PROGRAM, "-x", "none",
                   BUILD / "lib/libNormCuda.a", BUILD / "lib/libNormRuntime.a",
                   "-ldl", "-lpthread", "-lm", "-o", program)
@@ -43,7 +43,8 @@ def launch(program, n, shift=0, arch="sm_90", **environment):
 
 
 @pytest.mark.parametrize("compiler", [
-    ("cc", "-std=c11"), ("c++", "-std=c++17", "-x", "c++")])
+    ("cc", "-std=c11"), ("c++", "-std=c++17", "-x", "c++"),
+    ("clang-22", "-std=c11"), ("clang++-22", "-std=c++17", "-x", "c++")])
 def test_one_architecture(tmp_path, compiler):
     """In C and C++; the stand-in has no binaries and takes the PTX."""
     header, _ = build(tmp_path, "--n=1000", "--target=sm_80")
