@@ -217,6 +217,51 @@ def test_no_torch(bundle, tmp_path):
     assert result.returncode == 2 and "none.json" in result.stderr
 
 
+def test_peers(bundle, tmp_path):
+    """What they measure goes to each shape that asks for it, in place of older
+    times."""
+    fake = tmp_path / "peers_torch.py"
+    fake.write_text("""
+def versions():
+    return {"torch": "9"}
+
+def missing():
+    return [{"library": "triton", "reason": "not there"}]
+
+def measure_case(kernel, rows, n, cold_bytes, quick):
+    assert cold_bytes == 20000 and quick
+    ns = {"median": 1000.0 * n, "low": 1.0, "high": 2.0}
+    return [{"library": "torch eager", "ns": ns},
+            {"library": "torch.compile", "missing": "cannot"}]
+""")
+    (tmp_path / "torch.py").write_text("""
+__version__ = "9"
+class cuda:
+    is_available = staticmethod(lambda: True)
+""")
+    # A directory of the bundle's scripts with this in place of the real one.
+    for path in bundle.iterdir():
+        if path.name != fake.name:
+            (tmp_path / path.name).symlink_to(path)
+    program = tmp_path / "peers.py"
+    program.unlink()
+    program.write_text((bundle / "peers.py").read_text())
+    out = tmp_path / "r.json"
+    run(bundle, out)
+    for _ in range(2):
+        result = call(sys.executable, program, f"--results={out}", "--quick",
+                      PYTHONPATH=str(tmp_path))
+        assert result.returncode == 0, result.stderr
+    assert ("peers: 2/3 rmsnorm/f32/33x128: torch eager 128.00 us, "
+            "torch.compile cannot\n") in result.stderr
+    results = json.loads(out.read_text())
+    assert results["peers"] == {"torch": "9"}
+    assert results["missing"][0]["library"] == "triton"
+    assert len(results["times"]) == 3 * 3
+    assert {"case": "layernorm/f16/3x200", "library": "torch.compile",
+            "missing": "cannot", "rows": 3, "n": 200} in results["times"]
+
+
 def test_table(bundle, tmp_path):
     def entry(case, library, ns, **more):
         return {"case": case, "library": library, "gb_per_s": 1000.0,
