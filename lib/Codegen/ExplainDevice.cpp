@@ -172,12 +172,11 @@ getReasons(const KernelRequest &request, const DeviceInstance &instance,
   FloatType types[] = {b.getF64Type(), b.getF32Type(), b.getF16Type(),
                        b.getBF16Type()};
   FloatType x = types[static_cast<int>(request.getNormInput())];
-  bool clusters = hasClusters(architecture);
-  int64_t access = std::min(getWidestAccess(architecture), instance.alignment);
+  GPUFeatures features = getGPUFeatures(architecture, instance.alignment,
+                                        /*readsRowAgain=*/!request.partialSize);
   SmallVector<ScheduleReason> reasons = explainDefaultGPUSchedule(
-      x, instance.sizes, clusters, access, countSweeps(request.op));
-  GPUScheduleAttr standard =
-      getDefaultGPUSchedule(x, instance.sizes, clusters, access);
+      x, instance.sizes, features, countSweeps(request.op));
+  GPUScheduleAttr standard = getDefaultGPUSchedule(x, instance.sizes, features);
   auto replace = [&](StringRef field, const Twine &reason) {
     for (ScheduleReason &each : reasons)
       if (each.field == field)
@@ -283,7 +282,8 @@ explainInstance(const KernelRequest &request, StringRef architecture, int64_t n,
   if (limits && result.resources)
     result.occupancy =
         getOccupancy(*limits, result.text.threads, result.resources->registers,
-                     result.resources->sharedBytes);
+                     result.resources->sharedBytes +
+                         image.kernel.chain[index].dynamic_shared_bytes);
   return result;
 }
 

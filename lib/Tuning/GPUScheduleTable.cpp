@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/IR/Builders.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -20,19 +21,23 @@ using namespace mlir::norm;
 /// Longer rows have the schedule of the last line.
 static constexpr int64_t kLongest = int64_t(1) << 22;
 
-void mlir::norm::printGPUSchedules(llvm::raw_ostream &os, StringRef target,
-                                   bool hasClusters, int64_t accessBytes) {
+void mlir::norm::printGPUSchedules(llvm::raw_ostream &os,
+                                   StringRef architecture) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<NormDialect>();
   Builder b(&context);
   FloatType types[] = {b.getF64Type(), b.getF32Type(), b.getF16Type(),
                        b.getBF16Type()};
-  os << "Default schedules for " << target << ", by the type of x, for rows "
-     << "that are aligned to " << accessBytes << " bytes\n";
+  GPUFeatures features =
+      getGPUFeatures(architecture, getWidestAccess(architecture),
+                     /*readsRowAgain=*/true);
+  os << "Default schedules for " << architecture
+     << ", by the type of x, for rows "
+     << "that are aligned to " << features.accessBytes << " bytes\n";
   for (FloatType type : types) {
     os << '\n' << type << '\n';
     auto get = [&](int64_t n) {
-      return getDefaultGPUSchedule(type, {n, n}, hasClusters, accessBytes);
+      return getDefaultGPUSchedule(type, {n, n}, features);
     };
     for (int64_t n = 1, end; n <= kLongest; n = end + 1) {
       GPUScheduleAttr schedule = get(n);

@@ -12,6 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "norm/Target/GPUMachine.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -59,6 +61,19 @@ SmallVector<RowSizes> mlir::norm::getGPURowSizes(FloatType xType) {
   }
   all.push_back({all.back().largest + 1, RowSizes::kNoBound});
   return all;
+}
+
+GPUFeatures mlir::norm::getGPUFeatures(StringRef architecture,
+                                       int64_t alignment, bool readsRowAgain) {
+  // Reductions have partial sums in shared memory.
+  constexpr int64_t partialSums = 2 << 10;
+  const SMLimits *limits = getSMLimits(architecture);
+  GPUFeatures features;
+  features.hasClusters = hasClusters(architecture);
+  features.accessBytes = std::min(getWidestAccess(architecture), alignment);
+  features.sharedBytes =
+      limits && readsRowAgain ? limits->blockSharedBytes - partialSums : 0;
+  return features;
 }
 
 GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
@@ -110,10 +125,8 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
 
 SmallVector<ScheduleReason>
 mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
-                                      bool hasClusters, int64_t accessBytes,
-                                      int64_t reads) {
-  GPUScheduleAttr schedule =
-      getDefaultGPUSchedule(xType, sizes, hasClusters, accessBytes);
+                                      GPUFeatures features, int64_t reads) {
+  GPUScheduleAttr schedule = getDefaultGPUSchedule(xType, sizes, features);
   int64_t n = sizes.largest, threads = schedule.getThreads();
   int64_t block = blockElements(xType);
   bool holds = schedule.getHold() == DeviceHold::Registers;
@@ -156,7 +169,7 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
   else if (n <= block)
     because("cluster",
             llvm::formatv("one block does rows of up to {0} elements", block));
-  else if (!hasClusters)
+  else if (!features.hasClusters)
     because("cluster", Twine("the architecture has no clusters"));
   else if (holds)
     because("cluster", Twine("one block holds the row"));
@@ -166,7 +179,7 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                           "hold such rows either",
                           kMostBlocks));
 
-  if (schedule.getAccessBytes() < accessBytes)
+  if (schedule.getAccessBytes() < features.accessBytes)
     because("access_bytes",
             Twine("wider ones would leave the row to half as many threads, "
                   "which cannot hold it"));
@@ -177,13 +190,16 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
   if (holds)
     because("hold", Twine("the row stays in registers between statistic and "
                           "output: it is read once"));
-  else
-    because("hold",
-            llvm::formatv(
-                "the row is read {0} times: {1} threads hold {2} "
-                "elements at most, {3} each",
-                reads, kMostThreads * (hasClusters ? kMostBlocks : 1),
-                kMostThreads * (hasClusters ? kMostBlocks : 1) * kHeld, kHeld));
+  else {
+    int64_t most = kMostThreads * (features.hasClusters ? kMostBlocks : 1);
+    bool shared = schedule.getHold() == DeviceHold::Shared;
+    std::string what =
+        shared ? "the statistic leaves the row in shared memory"
+               : "the row is read " + std::to_string(reads) + " times";
+    because("hold", llvm::formatv("{0}: {1} threads hold {2} elements at most, "
+                                  "{3} each",
+                                  what, most, most * kHeld, kHeld));
+  }
 
   if (schedule.getWeightEarly())
     because("weight_early",

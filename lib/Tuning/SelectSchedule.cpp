@@ -215,19 +215,15 @@ struct NormSelectSchedulePass
     FailureOr<RowSizes> sizes = getSizes(op);
     if (failed(sizes))
       return failure();
-    GPUFeatures features;
-    features.hasClusters = hasClusters(*resolved);
-    features.accessBytes = std::min(getWidestAccess(*resolved), getAlignment());
-    // Partial sums of reductions need some of it, too.
-    features.sharedBytes =
-        canHoldInShared(op) ? getSharedBytes(*resolved) - (2 << 10) : 0;
+    GPUFeatures features =
+        getGPUFeatures(*resolved, getAlignment(), readsRowAgain(op));
     return Choice{resolved->str(), getGPUTree(xType, sizes->largest),
                   getDefaultGPUSchedule(xType, *sizes, features)};
   }
 
   /// Whether later sweeps read again what the statistic reads, all of it, and
   /// nothing else: x where it comes from memory or goes there.
-  static bool canHoldInShared(NormOpInterface op) {
+  static bool readsRowAgain(NormOpInterface op) {
     Value x = op.getX();
     if (auto rms = dyn_cast<RMSNormOp>(op.getOperation());
         rms && rms.getPartialSize())

@@ -189,8 +189,11 @@ template <typename F> F divideCPU(double total, int64_t k) {
   return F(total * (1.0 / double(k)));
 }
 
-/// GPU: fma(s, i, s * j), i = f32(1/k), j = f32(1/k - i).
+/// GPU: fma(s, i, s * j), i = f32(1/k), j = f32(1/k - i); an infinite s, of
+/// which that would be NaN, stays.
 float divideGPU(float s, int64_t k) {
+  if (std::isinf(s))
+    return s;
   Quad reciprocal = Quad(1) / Quad(k);
   float i = float(roundTo(Dtype::F32, reciprocal));
   float j = float(roundTo(Dtype::F32, reciprocal - Quad(i)));

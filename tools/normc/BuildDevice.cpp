@@ -282,11 +282,11 @@ int DeviceBuilder::make(StringRef architecture) {
          zip(module->getOps<mlir::func::FuncOp>(), instances))
       variant.instances.push_back(
           {instance.symbol,
-           describeInstance(request, instance,
-                            function->getAttrOfType<GPUScheduleAttr>(
-                                NormDialect::kScheduleAttr),
-                            function->getAttrOfType<TreeAttr>(
-                                NormDialect::kTreeAttr))});
+           describeInstance(
+               request, instance,
+               function->getAttrOfType<GPUScheduleAttr>(
+                   NormDialect::kScheduleAttr),
+               function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr))});
   put(name, "manifest",
       kernel ? makeDeviceManifest(*kernel, architecture, instances, *choices,
                                   ptxasVersion)

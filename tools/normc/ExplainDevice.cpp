@@ -205,8 +205,7 @@ int normc::runExplainDevice(StringRef machineName, bool table) {
     return fail(kBadFlags, architectures.takeError());
   if (table) {
     for (StringRef architecture : *architectures)
-      printGPUSchedules(outs(), architecture, hasClusters(architecture),
-                        getWidestAccess(architecture));
+      printGPUSchedules(outs(), architecture);
     return kDone;
   }
   Expected<KernelRequest> request = getRequest();

@@ -14,6 +14,7 @@
 #ifndef NORM_CODEGEN_DEVICEHEADER_H
 #define NORM_CODEGEN_DEVICEHEADER_H
 
+#include "norm/Codegen/Assemble.h"
 #include "norm/Codegen/Device.h"
 
 namespace mlir::norm {

@@ -35,9 +35,6 @@ bool hasClusters(llvm::StringRef architecture);
 /// architecture.
 int64_t getWidestAccess(llvm::StringRef architecture);
 
-/// Bytes of shared memory that one block of a resolved architecture can have.
-int64_t getSharedBytes(llvm::StringRef architecture);
-
 } // namespace mlir::norm
 
 #endif // NORM_TARGET_NVPTXTARGET_H

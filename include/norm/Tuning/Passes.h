@@ -43,6 +43,12 @@ struct GPUFeatures {
   int64_t sharedBytes; ///< of a block, for a row; 0 where none can be held
 };
 
+/// Those of a resolved architecture, for rows that are aligned to `alignment`
+/// bytes. `readsRowAgain`: the norm's input is what later sweeps read again,
+/// all of it and nothing else.
+GPUFeatures getGPUFeatures(StringRef architecture, int64_t alignment,
+                           bool readsRowAgain);
+
 /// The cost model's schedule for rows of `sizes` elements of `xType`.
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                       GPUFeatures features);
@@ -55,14 +61,14 @@ struct ScheduleReason {
 
 /// Why getDefaultGPUSchedule chooses what it does; `reads` is how often its
 /// kernel reads a row that is not held, by statistics and outputs.
-SmallVector<ScheduleReason>
-explainDefaultGPUSchedule(FloatType xType, RowSizes sizes, bool hasClusters,
-                          int64_t accessBytes, int64_t reads);
+SmallVector<ScheduleReason> explainDefaultGPUSchedule(FloatType xType,
+                                                      RowSizes sizes,
+                                                      GPUFeatures features,
+                                                      int64_t reads);
 
-/// Prints the default schedules for `target` by type and size of rows that are
-/// aligned to `accessBytes`.
-void printGPUSchedules(llvm::raw_ostream &os, StringRef target,
-                       bool hasClusters, int64_t accessBytes);
+/// Prints the default schedules for an architecture by type and size of rows
+/// that are aligned to its widest access.
+void printGPUSchedules(llvm::raw_ostream &os, StringRef architecture);
 
 } // namespace mlir::norm
 

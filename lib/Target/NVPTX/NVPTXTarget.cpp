@@ -62,21 +62,6 @@ int64_t mlir::norm::getWidestAccess(llvm::StringRef architecture) {
   return getNumber(architecture) >= 100 ? 32 : 16;
 }
 
-int64_t mlir::norm::getSharedBytes(llvm::StringRef architecture) {
-  // CUDA C++ Programming Guide, "Technical Specifications per Compute
-  // Capability": maximum amount of shared memory per thread block.
-  switch (getNumber(architecture)) {
-  case 80:
-    return 163 << 10;
-  case 86:
-  case 89:
-  case 120:
-    return 99 << 10;
-  default: // 90, 100
-    return 227 << 10;
-  }
-}
-
 namespace {
 struct NormAttachNVPTXTargetPass
     : public norm::impl::NormAttachNVPTXTargetPassBase<

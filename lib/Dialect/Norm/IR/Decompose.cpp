@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "norm/Dialect/Norm/IR/NormOps.h"
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::norm;
@@ -195,7 +196,14 @@ private:
                                               convert(high, b.getF64Type())),
                         compute);
     Value rest = arith::MulFOp::create(b, loc, s, low);
-    return math::FmaOp::create(b, loc, s, high, rest);
+    Value mean = math::FmaOp::create(b, loc, s, high, rest);
+    // An infinite sum would become NaN by the second part.
+    Value infinity = constant(cast<FloatType>(compute),
+                              std::numeric_limits<double>::infinity());
+    Value size = math::AbsFOp::create(b, loc, s);
+    Value isInfinite = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
+                                             size, infinity);
+    return arith::SelectOp::create(b, loc, isInfinite, s, mean);
   }
 
   Value reciprocalRoot(Value meanOfSquares) {

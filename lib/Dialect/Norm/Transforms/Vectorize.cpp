@@ -449,8 +449,7 @@ struct NormVectorizePass
         row = operand.get();
     if (!row)
       return op->emitOpError("reads and writes no row");
-    OpFoldResult length =
-        tensor::getMixedSizes(rewriter, op.getLoc(), row).front();
+    OpFoldResult length = getLength(rewriter, row, schedule);
 
     LoopShape shape;
     shape.roundsPerBlock = tree.getRoundsPerFold();
@@ -476,6 +475,20 @@ struct NormVectorizePass
             .emit(length, createLead(rewriter, op, schedule));
     rewriter.replaceOp(op, results);
     return success();
+  }
+
+  /// Rows of unknown size are as long as those of the kernel's first operand:
+  /// by one value in all sweeps, what two of them read alike is read once.
+  OpFoldResult getLength(OpBuilder &b, Value row, Attribute schedule) {
+    auto type = cast<RankedTensorType>(row.getType());
+    if (isa<GPUScheduleAttr>(schedule) && type.isDynamicDim(0))
+      for (Value argument : getOperation().getArguments())
+        if (auto rows = dyn_cast<RankedTensorType>(argument.getType());
+            rows && rows.getRank() > 1 && rows.isDynamicDim(rows.getRank() - 1))
+          return tensor::DimOp::create(b, row.getLoc(), argument,
+                                       rows.getRank() - 1)
+              .getResult();
+    return tensor::getMixedSizes(b, row.getLoc(), row).front();
   }
 
   /// For an output that goes past the cache: its elements before the first
