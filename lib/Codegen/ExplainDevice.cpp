@@ -206,35 +206,6 @@ getReasons(const KernelRequest &request, const DeviceInstance &instance,
   return reasons;
 }
 
-/// A kernel of many sizes has straight code for the largest one; if that reads
-/// more than a thread's share of it, it reads again what it should have held.
-static void countReads(DeviceInstanceExplanation &instance, int64_t n) {
-  const RowSizes &sizes = instance.instance.sizes;
-  if (sizes.smallest == sizes.largest || sizes.largest == RowSizes::kNoBound)
-    return;
-  int64_t threads = instance.threadsPerRow * instance.cluster;
-  for (OperandTraffic &operand : instance.operands) {
-    int64_t row =
-        operand.reads.empty() ? operand.written : operand.reads.front();
-    if (!operand.perRow || row < n)
-      continue;
-    int64_t loaded = 0;
-    for (const auto &access : instance.text.accesses)
-      if (access.isLoad && access.operand == operand.name)
-        loaded += access.bytes;
-    int64_t share = row / n * sizes.largest / threads;
-    int64_t again = loaded - (operand.written ? 0 : share);
-    if (share == 0 || again <= 0)
-      continue;
-    operand.reads.push_back(llvm::divideNearest(row * again, share));
-    for (ScheduleReason &each : instance.reasons)
-      if (each.field == "hold")
-        each.reason = std::string("the row has room in registers, but ") +
-                      (again < share ? "some of " : "") + operand.name +
-                      " is read again for the output";
-  }
-}
-
 namespace {
 /// A kernel as text: PTX, what ptxas says, and machine code.
 struct Image {
@@ -274,8 +245,6 @@ explainInstance(const KernelRequest &request, StringRef architecture, int64_t n,
                                        getOperandNames(), held, result.text,
                                        error))
     return llvm::createStringError("the kernel's PTX cannot be read: " + error);
-  if (held)
-    countReads(result, n);
   result.resources = parseResources(image.report, symbol);
   result.code = parseMachineCode(image.code, symbol, held);
   const SMLimits *limits = getSMLimits(architecture);

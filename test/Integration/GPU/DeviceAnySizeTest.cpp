@@ -40,6 +40,25 @@ static std::vector<int64_t> getSizes(const DeviceKernel &kernel) {
   return sizes;
 }
 
+/// All instances but those that read a row again load each operand of a row
+/// once.
+static void expectReadOnce(const LaunchedDevice &device, DeviceKernel &kernel,
+                           const DeviceCase &c) {
+  const DeviceInstance *instance = kernel.instances.begin();
+  while (c.n() > instance->sizes.largest)
+    ++instance;
+  size_t number = instance - kernel.instances.begin();
+  if (kernel.choices[number].schedule.find("hold = global") !=
+      std::string::npos)
+    return;
+  int64_t bytes = getElementBytes(c.request.x);
+  for (auto operand : {c.request.residual, c.request.weight, c.request.bias})
+    if (operand)
+      bytes += getElementBytes(*operand);
+  EXPECT_EQ(device.getLoadedBytes(), uint64_t(c.rows * c.n() * bytes))
+      << c.describe();
+}
+
 class DeviceAnySizeTest : public testing::TestWithParam<const char *> {};
 
 TEST_P(DeviceAnySizeTest, EveryRange) {
@@ -79,6 +98,7 @@ TEST_P(DeviceAnySizeTest, EveryRange) {
           DeviceCall call(c);
           if (call.run(device, *kernel))
             call.check();
+          expectReadOnce(device, *kernel, c);
           if (testing::Test::HasFailure())
             return;
         }

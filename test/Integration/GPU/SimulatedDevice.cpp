@@ -73,6 +73,13 @@ std::string LaunchedDevice::launch(DeviceKernel &kernel, const normc_rows &rows,
   return normc_sim_findings(NORMC_SIM_TEXT);
 }
 
+uint64_t LaunchedDevice::getLoadedBytes() const {
+  normc_sim_count counts = {};
+  counts.struct_size = sizeof(counts);
+  normc_sim_counts(&counts);
+  return counts.loaded_bytes;
+}
+
 void LaunchedDevice::release(DeviceKernel &kernel) {
   char message[256];
   expectDone(normc_cuda_release(&kernel.get(), message, sizeof(message)),

@@ -50,6 +50,8 @@ public:
   void copyOut(void *to, uint64_t from, size_t bytes) override;
   std::string launch(mlir::norm::DeviceKernel &kernel, const normc_rows &rows,
                      int64_t begin, int64_t end) override;
+  /// Bytes that threads of the last launch asked for.
+  uint64_t getLoadedBytes() const;
   void release(mlir::norm::DeviceKernel &kernel) override;
 };
 

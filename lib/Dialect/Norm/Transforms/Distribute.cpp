@@ -629,11 +629,13 @@ LogicalResult RowDistributor::formAccesses() {
   return failure(result.wasInterrupted());
 }
 
-/// Whether `op`, or an operation in it, has the effect on memory of rows.
+/// Whether `op`, or an operation in it, has the effect on memory of rows, or on
+/// that of the block where a row is held.
 template <typename EffectTy> static bool accessesRows(Operation &op) {
   bool found = false;
   visitMemory<EffectTy>(op, [&](Value memory) {
-    found |= cast<MemRefType>(memory.getType()).getRank() > 1;
+    found |=
+        cast<MemRefType>(memory.getType()).getRank() > 1 || isOfBlock(memory);
   });
   return found;
 }

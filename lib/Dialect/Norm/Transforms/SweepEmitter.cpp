@@ -351,8 +351,23 @@ void SweepEmitter::emitChosenPiece(SweepState &state, Value piece,
   state.rows = one.rows;
 }
 
+/// What `row` has the first elements of, where sizes are not known: two sweeps
+/// read the same then.
+static Value skipFirstElements(Value row) {
+  while (auto slice = row.getDefiningOp<tensor::ExtractSliceOp>()) {
+    if (slice.getSourceType().getRank() != 1 ||
+        slice.getType().getRank() != 1 || !slice.getType().isDynamicDim(0) ||
+        slice.getStaticOffsets()[0] != 0 || !slice.hasUnitStride())
+      break;
+    row = slice.getSource();
+  }
+  return row;
+}
+
 SweepEmitter::Planes SweepEmitter::read(Value row) {
   Location loc = op.getLoc();
+  if (tree && tree.getOrder() == TreeOrder::Neighbours)
+    row = skipFirstElements(row);
   Type element = getElementTypeOrSelf(row.getType());
   auto type = VectorType::get(shape.elements(), element);
   Value padding = arith::ConstantOp::create(b, loc, b.getZeroAttr(element));
