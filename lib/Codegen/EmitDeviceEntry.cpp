@@ -59,8 +59,9 @@ public:
         entry->setAttr(attribute, value);
         body->removeAttr(attribute);
       }
-    // Of large blocks one is enough: ptxas would spill to have two.
-    if (schedule.getThreadsPerRow() >= 512)
+    // Where warps share a row registers are what counts: ptxas would spill to
+    // have one more block.
+    if (schedule.getThreadsPerRow() > 32)
       entry->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                      b.getI32IntegerAttr(1));
     markConstantLoads();

@@ -229,6 +229,7 @@ explainInstance(const KernelRequest &request, StringRef architecture, int64_t n,
   result.rowsPerBlock = schedule.getRowsPerBlock();
   result.cluster = schedule.getCluster();
   result.accessBytes = schedule.getAccessBytes();
+  result.dynamicSharedBytes = image.kernel.chain[index].dynamic_shared_bytes;
   result.hold = stringifyEnum(schedule.getHold());
   const RowSizes &sizes = result.instance.sizes;
   result.takesDenseRows =
@@ -251,8 +252,7 @@ explainInstance(const KernelRequest &request, StringRef architecture, int64_t n,
   if (limits && result.resources)
     result.occupancy =
         getOccupancy(*limits, result.text.threads, result.resources->registers,
-                     result.resources->sharedBytes +
-                         image.kernel.chain[index].dynamic_shared_bytes);
+                     result.resources->sharedBytes + result.dynamicSharedBytes);
   return result;
 }
 

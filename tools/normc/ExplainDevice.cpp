@@ -176,6 +176,7 @@ json::Object normc::describeDevice(const DeviceReport &report) {
         {"rows_per_block", each.rowsPerBlock},
         {"cluster", each.cluster},
         {"access_bytes", each.accessBytes},
+        {"dynamic_shared_bytes", each.dynamicSharedBytes},
         {"hold", each.hold},
         {"ptx", describeText(each.text)},
         {"resources", describe(each.resources)},

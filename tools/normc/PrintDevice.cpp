@@ -129,9 +129,12 @@ static void printOccupancy(raw_ostream &os, const DeviceReport &report,
   const Occupancy &found = *instance.occupancy;
   int64_t warps = getSMLimits(report.kernel.architecture)->threads / 32;
   line(os, "SM") << count(found.blocks, "block", "blocks") << " of "
-                 << instance.text.threads << " threads, " << found.threads / 32
-                 << " of " << warps << " warps; limited by " << found.limit
-                 << '\n';
+                 << instance.text.threads << " threads";
+  if (instance.dynamicSharedBytes)
+    os << " and " << formatBytes(double(instance.dynamicSharedBytes))
+       << " of rows in shared memory";
+  os << ", " << found.threads / 32 << " of " << warps << " warps; limited by "
+     << found.limit << '\n';
   line(os, "in flight") << formatBytes(double(instance.inFlight()))
                         << " of rows per SM, "
                         << instance.inFlight() /

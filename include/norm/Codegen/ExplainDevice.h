@@ -41,6 +41,7 @@ struct DeviceInstanceExplanation {
   DeviceInstance instance;
   std::string tree, schedule, source;
   int64_t threadsPerRow, rowsPerBlock, cluster, accessBytes;
+  int64_t dynamicSharedBytes; ///< of a block
   StringRef hold;
   /// Whether it is for rows of this size that follow one another in memory.
   bool takesDenseRows;

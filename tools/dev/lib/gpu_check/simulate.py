@@ -45,6 +45,10 @@ class Count(ctypes.Structure):
                 [("accesses", ctypes.c_uint64 * 8)])
 
 
+# CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+_MAX_DYNAMIC_SHARED_BYTES = 8
+
+
 class Driver:
     def __init__(self, path):
         self._library = ctypes.CDLL(str(path))
@@ -111,6 +115,8 @@ def _simulate(library, ptx, description):
     parameters = (ctypes.c_void_p * 3)(*(
         ctypes.cast(ctypes.pointer(each), ctypes.c_void_p)
         for each in (rows, begin, end)))
+    driver.call("cuFuncSetAttribute", function, _MAX_DYNAMIC_SHARED_BYTES,
+                description["shared"])
     driver.call("cuLaunchKernel", function, description["blocks"], 1, 1,
                 description["threads"], 1, 1, description["shared"], None,
                 parameters, None)
