@@ -52,15 +52,17 @@ def _least_loaded_sectors(each):
 
 
 def _narrow_bytes(each):
-    """Per row, in accesses of less than 16 bytes."""
+    """Per row, in accesses that are narrower than the schedule's."""
+    widest = each.manifest["access_bytes"].bit_length() - 1
     return sum(count << power for power, count in
-               enumerate(each.counts["accesses"][:4])) / each.rows
+               enumerate(each.counts["accesses"][:widest])) / each.rows
 
 
 def _tail_bytes(each):
-    """Of all operands, past the last whole 16 bytes of x."""
+    """Of all operands, past the last whole access to x."""
     n = each.kernel.form.n
-    tail = n % (16 // ELEMENT_BYTES[each.manifest["x"]])
+    tail = n % (each.manifest["access_bytes"] //
+                ELEMENT_BYTES[each.manifest["x"]])
     return (loaded_per_row(each) + stored_per_row(each) +
             shared_bytes(each)) * tail / n
 
@@ -105,6 +107,9 @@ BOUNDS = (
           "(bytes per row that threads ask for).",
           _count("loaded_bytes"),
           lambda each: loaded_per_row(each) + shared_bytes(each)),
+    Bound("loaded, all", "A kernel that loads less has left elements out.",
+          _count("loaded_bytes"),
+          lambda each: loaded_per_row(each) + shared_bytes(each), True),
     Bound("stored", "y and the sum are written once (bytes per row).",
           _count("stored_bytes"), stored_per_row),
     Bound("loaded sectors", "A warp's accesses are whole sectors of 32 bytes "
@@ -113,8 +118,9 @@ BOUNDS = (
     Bound("stored sectors", "The same of what is written (per row).",
           _count("stored_sectors"),
           lambda each: sum(map(_sectors, each.explained.stored_rows))),
-    Bound("narrow", "Aligned rows are accessed by 16 bytes, all but the "
-          "elements past the last whole 16 (bytes per row).",
+    Bound("narrow", "Aligned rows are accessed by 16 bytes, 32 where the "
+          "schedule says so, all but the elements past the last whole access "
+          "(bytes per row).",
           _narrow_bytes, _tail_bytes),
     Bound("barriers", "One per statistic that several warps share, one more "
           "where a cluster begins: its blocks must have started before one "
