@@ -61,10 +61,33 @@ def test_rmsnorm(tmp_path, dtype, n):
     assert counted(result) == {"loaded": 2 * rows * row, "stored": rows * row}
 
 
-def test_without_clusters_a_long_row_is_read_twice(tmp_path):
+def test_without_clusters_a_long_row_is_held_in_shared_memory(tmp_path):
+    result = run(tmp_path, "rmsnorm", "bf16", (2, 65536), target="sim:sm_80")
+    assert result.returncode == 0, result.stderr
+    assert counted(result)["loaded"] == 2 * 2 * 65536 * 2
+
+
+def test_longer_ones_are_read_twice(tmp_path):
     result = run(tmp_path, "rmsnorm", "f32", (2, 65536), target="sim:sm_80")
     assert result.returncode == 0, result.stderr
     assert counted(result)["loaded"] == 3 * 2 * 65536 * 4
+
+
+@pytest.mark.parametrize("op", ["rmsnorm", "layernorm"])
+@pytest.mark.parametrize("n", [1024, 1000])
+def test_infinities_and_nan(tmp_path, op, n):
+    """1/n has a second part, or none: an infinite sum stays one."""
+    x = np.random.default_rng(0).standard_normal((4, n)).astype(np.float32)
+    x[1, 5], x[2, 7], x[3, 9] = np.inf, -np.inf, np.nan
+    np.save(tmp_path / "x.npy", x)
+    result = normc("run", op, f"--x={tmp_path / 'x.npy'}", "--epsilon=1e-6",
+                   "-o", tmp_path / "y.npy", "--check", "--target=sim:sm_90")
+    assert result.returncode == 0, result.stderr
+    y = np.load(tmp_path / "y.npy")
+    if op == "rmsnorm":
+        assert np.isnan(y[1, 5]) and np.isnan(y[2, 7])
+        assert (np.delete(y[1], 5) == 0).all()
+    assert np.isnan(y[3]).all()
 
 
 def test_layernorm_with_all(tmp_path):
