@@ -217,8 +217,33 @@ struct NormSelectSchedulePass
       return failure();
     GPUFeatures features =
         getGPUFeatures(*resolved, getAlignment(), readsRowAgain(op));
-    return Choice{resolved->str(), getGPUTree(xType, sizes->largest),
+    TreeAttr tree = getGPUTree(xType, sizes->largest);
+    if (auto given = getOperation()->getAttrOfType<GPUScheduleAttr>(
+            NormDialect::kScheduleAttr);
+        given && given.getHold() == DeviceHold::Shared)
+      if (failed(verifyShared(given, tree, *sizes, features, *resolved)))
+        return failure();
+    return Choice{resolved->str(), tree,
                   getDefaultGPUSchedule(xType, *sizes, features)};
+  }
+
+  /// Whether a block of the architecture has room for the row that a schedule
+  /// keeps in shared memory.
+  LogicalResult verifyShared(GPUScheduleAttr given, TreeAttr tree,
+                             RowSizes sizes, GPUFeatures features,
+                             StringRef architecture) {
+    if (sizes.largest == RowSizes::kNoBound)
+      return getOperation()->emitError()
+             << "cannot obey " << given
+             << ": rows of any size have no place in shared memory";
+    int64_t bytes = getSharedRowBytes(given, tree, sizes.largest);
+    if (bytes <= features.sharedBytes)
+      return success();
+    return getOperation()->emitError()
+           << "cannot obey " << given << ": a row takes " << bytes
+           << " bytes of shared memory; a block of " << architecture << " has "
+           << features.sharedBytes
+           << " for a row that is all that later sweeps read again";
   }
 
   /// Whether later sweeps read again what the statistic reads, all of it, and

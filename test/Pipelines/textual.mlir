@@ -97,6 +97,7 @@ builtin.module(
   func.func(
     cse,
     canonicalize{  max-iterations=10 max-num-rewrites=-1 region-simplify=normal test-convergence=false top-down=true},
+    norm-hold-rows,
     norm-distribute,
     cse,
     canonicalize{  max-iterations=10 max-num-rewrites=-1 region-simplify=normal test-convergence=false top-down=true}

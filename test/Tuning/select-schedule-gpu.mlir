@@ -56,12 +56,22 @@ func.func @n65536(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {
 
 // -----
 
-// Without clusters a long row is read twice.
+// Without clusters a long row is held in shared memory.
 // CHECK: @n65536_sm_80
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = global, weight_early = false>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = shared, weight_early = false>
 func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {norm.kernel, norm.target = "sm_80"} {
   %0 = norm.rmsnorm %x : tensor<?x65536xbf16> epsilon(1.0e-6) outs(%x : tensor<?x65536xbf16>) -> tensor<?x65536xbf16>
   return %0 : tensor<?x65536xbf16>
+}
+
+// -----
+
+// What that does not hold is read twice.
+// CHECK: @n131072_sm_80
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = global, weight_early = false>
+func.func @n131072_sm_80(%x: tensor<?x131072xbf16>) -> tensor<?x131072xbf16> attributes {norm.kernel, norm.target = "sm_80"} {
+  %0 = norm.rmsnorm %x : tensor<?x131072xbf16> epsilon(1.0e-6) outs(%x : tensor<?x131072xbf16>) -> tensor<?x131072xbf16>
+  return %0 : tensor<?x131072xbf16>
 }
 
 // -----

@@ -59,6 +59,7 @@ TEST(DeviceErrorsTest, SchedulesThatCannotBeObeyed) {
       {"sm_90", "threads_per_row = 128, access_bytes = 12", "access_bytes"},
       {"sm_90", "threads_per_row = 128, cluster = 3", "cluster"},
       {"sm_90", "threads_per_row = 16, cluster = 2", "threads_per_row"},
+      {"sm_90", "threads_per_row = 128, cluster = 2, hold = shared", "cluster"},
   };
   for (const auto &[architecture, fields, named] : schedules) {
     KernelRequest request = makeRequest(4096);
@@ -71,4 +72,18 @@ TEST(DeviceErrorsTest, ScheduleOfACPU) {
   KernelRequest request = makeRequest(4096);
   request.schedule = "#norm.cpu_schedule<vector_bits = 256>";
   EXPECT_NAMES(compileToError(request, "sm_90"), "gpu_schedule");
+}
+
+TEST(DeviceErrorsTest, RowsThatSharedMemoryDoesNotHold) {
+  KernelRequest request = makeRequest(65536);
+  request.schedule = "#norm.gpu_schedule<threads_per_row = 512, hold = shared>";
+  std::string error = compileToError(request, "sm_90");
+  EXPECT_NAMES(error, "a row takes 262144 bytes of shared memory");
+  EXPECT_NAMES(error, "a block of sm_90 has 230400");
+  request.n = mlir::ShapedType::kDynamic;
+  EXPECT_NAMES(compileToError(request, "sm_90"), "rows of any size");
+  // The statistic has a part of the row only.
+  request.n = 4096;
+  request.partialSize = 100;
+  EXPECT_NAMES(compileToError(request, "sm_90"), "shared memory");
 }
