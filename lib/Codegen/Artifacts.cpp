@@ -363,18 +363,14 @@ std::string mlir::norm::makeManifest(const KernelRequest &request,
 
 /// An instance of a GPU kernel, and how it is launched.
 static llvm::json::Object describeInstance(const DeviceInstance &instance,
-                                           const KernelChoice &choice) {
-  MLIRContext context(MLIRContext::Threading::DISABLED);
-  context.loadDialect<NormDialect>();
+                                           const KernelChoice &choice,
+                                           MLIRContext &context) {
   auto schedule =
       cast<GPUScheduleAttr>(parseAttribute(choice.schedule, &context));
   auto tree = cast<TreeAttr>(parseAttribute(choice.tree, &context));
-  llvm::json::Object sizes{{"smallest", instance.sizes.smallest}};
-  if (instance.sizes.largest != RowSizes::kNoBound)
-    sizes["largest"] = instance.sizes.largest;
   return llvm::json::Object{
       {"symbol", instance.symbol},
-      {"sizes", std::move(sizes)},
+      {"sizes", describeSizes(instance.sizes)},
       {"tree", choice.tree},
       {"schedule", choice.schedule},
       {"schedule_source", choice.source},
@@ -394,9 +390,11 @@ printDeviceManifest(llvm::json::Object kernel, const Twine &structName,
                     ArrayRef<KernelChoice> choices, StringRef ptxas) {
   kernel["parameters"] = llvm::json::Array{("struct " + structName).str(),
                                            "int64_t begin", "int64_t end"};
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<NormDialect>();
   llvm::json::Array described;
   for (auto [instance, choice] : llvm::zip(instances, choices))
-    described.push_back(describeInstance(instance, choice));
+    described.push_back(describeInstance(instance, choice, context));
   kernel["instances"] = std::move(described);
   llvm::json::Object target{{"name", architecture},
                             {"triple", "nvptx64-nvidia-cuda"}};

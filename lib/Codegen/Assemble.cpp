@@ -12,6 +12,7 @@
 
 #include "norm/Codegen/Assemble.h"
 #include "Programs.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
@@ -80,7 +81,8 @@ Expected<std::string> mlir::norm::bundleImages(StringRef ptxas,
         files.make(image.isPTX ? "ptx" : "cubin", image.bytes);
     if (!file)
       return file.takeError();
-    StringRef number = StringRef(image.architecture).drop_front(3);
+    std::string number =
+        std::to_string(getArchitectureNumber(image.architecture));
     arguments.push_back(
         ("--image3=kind=" + StringRef(image.isPTX ? "ptx" : "elf") +
          ",sm=" + number + ",file=" + *file)

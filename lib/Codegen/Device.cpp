@@ -145,10 +145,12 @@ llvm::Expected<std::string> mlir::norm::emitPTX(llvm::Module &module,
   return std::string(bytes.begin(), bytes.end());
 }
 
-normc_cuda_kernel mlir::norm::describeInstance(const KernelRequest &request,
-                                               const DeviceInstance &instance,
-                                               GPUScheduleAttr schedule,
-                                               TreeAttr tree) {
+static normc_cuda_kernel describeInstance(const KernelRequest &request,
+                                          const DeviceInstance &instance,
+                                          func::FuncOp function) {
+  auto schedule =
+      function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr);
+  auto tree = function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr);
   normc_cuda_kernel kernel = {};
   kernel.struct_size = sizeof(kernel);
   kernel.abi = NORMC_ABI;
@@ -168,6 +170,16 @@ normc_cuda_kernel mlir::norm::describeInstance(const KernelRequest &request,
   for (auto [i, type] : llvm::enumerate(types))
     kernel.element_bytes[i] = type->bits / 8;
   return kernel;
+}
+
+std::vector<normc_cuda_kernel>
+mlir::norm::describeInstances(const KernelRequest &request, ModuleOp module,
+                              ArrayRef<DeviceInstance> instances) {
+  std::vector<normc_cuda_kernel> kernels;
+  for (auto [function, instance] :
+       llvm::zip(module.getOps<func::FuncOp>(), instances))
+    kernels.push_back(describeInstance(request, instance, function));
+  return kernels;
 }
 
 llvm::Expected<std::unique_ptr<DeviceKernel>>
@@ -195,12 +207,7 @@ mlir::norm::compileForDevice(const KernelRequest &request,
     return llvm::createStringError(llvm::toString(choices.takeError()) +
                                    reason);
   made->choices = std::move(*choices);
-  auto functions = module->getOps<func::FuncOp>();
-  for (auto [function, instance] : llvm::zip(functions, made->instances))
-    made->chain.push_back(describeInstance(
-        request, instance,
-        function->getAttrOfType<GPUScheduleAttr>(NormDialect::kScheduleAttr),
-        function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr)));
+  made->chain = describeInstances(request, *module, made->instances);
   if (failed(lowerToNVVM(*module, architecture, reproducer)))
     return llvm::createStringError("the kernel could not be lowered" + reason);
   llvm::LLVMContext llvmContext;
@@ -214,7 +221,7 @@ mlir::norm::compileForDevice(const KernelRequest &request,
 
   made->image.data = made->ptx.data();
   made->image.size = made->ptx.size();
-  architecture.drop_front(3).getAsInteger(10, made->image.arch);
+  made->image.arch = getArchitectureNumber(architecture);
   made->image.kind = NORMC_CUDA_PTX;
   for (auto [i, kernel] : llvm::enumerate(made->chain)) {
     kernel.name = made->instances[i].symbol.c_str();

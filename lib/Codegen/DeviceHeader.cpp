@@ -12,6 +12,7 @@
 
 #include "norm/Codegen/DeviceHeader.h"
 #include "norm/Codegen/Artifacts.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -54,10 +55,6 @@ static std::string getImageName(const DeviceVariant &variant,
   return variant.name + (image.isPTX ? "_ptx" : "_cubin");
 }
 
-static StringRef getNumber(StringRef architecture) {
-  return architecture.drop_front(3);
-}
-
 static void printImages(llvm::raw_ostream &os, const DeviceVariant &variant) {
   for (const DeviceImage &image : variant.images) {
     os << "__attribute__((aligned(16)))\nstatic const unsigned char "
@@ -70,7 +67,7 @@ static void printImages(llvm::raw_ostream &os, const DeviceVariant &variant) {
   for (const DeviceImage &image : variant.images) {
     std::string name = getImageName(variant, image);
     os << "    {" << name << ",\n     sizeof(" << name << ") - 1, "
-       << getNumber(image.architecture) << ", NORMC_CUDA_"
+       << getArchitectureNumber(image.architecture) << ", NORMC_CUDA_"
        << (image.isPTX ? "PTX" : "CUBIN") << "},\n";
   }
   os << "};\n\n";
@@ -118,7 +115,7 @@ static void printChoice(llvm::raw_ostream &os, StringRef name,
         "*/\nstatic inline struct normc_cuda_kernel *\n"
      << name << "_of(int32_t arch) {\n";
   for (const DeviceVariant &variant : llvm::reverse(llvm::drop_begin(variants)))
-    os << "  if (arch >= " << getNumber(variant.architecture)
+    os << "  if (arch >= " << getArchitectureNumber(variant.architecture)
        << ")\n    return " << variant.name << "_instances;\n";
   os << "  return " << variants.front().name << "_instances;\n}\n\n";
 }

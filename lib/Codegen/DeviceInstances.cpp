@@ -86,3 +86,10 @@ mlir::norm::createDeviceInstances(ModuleOp module, int64_t alignment,
   }
   return instances;
 }
+
+llvm::json::Object mlir::norm::describeSizes(RowSizes sizes) {
+  llvm::json::Object range{{"smallest", sizes.smallest}};
+  if (sizes.largest != RowSizes::kNoBound)
+    range["largest"] = sizes.largest;
+  return range;
+}

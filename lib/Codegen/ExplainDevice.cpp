@@ -176,32 +176,14 @@ getReasons(const KernelRequest &request, const DeviceInstance &instance,
                                         /*readsRowAgain=*/!request.partialSize);
   SmallVector<ScheduleReason> reasons = explainDefaultGPUSchedule(
       x, instance.sizes, features, countSweeps(request.op));
-  GPUScheduleAttr standard = getDefaultGPUSchedule(x, instance.sizes, features);
-  auto replace = [&](StringRef field, const Twine &reason) {
-    for (ScheduleReason &each : reasons)
-      if (each.field == field)
-        each.reason = reason.str();
-  };
-  auto compare = [&](StringRef field, const Twine &given,
-                     const Twine &standard) {
-    bool same = given.str() == standard.str();
-    replace(field, "given" + (same ? ", as by default"
-                                   : "; by default " + standard.str()));
-  };
-  if (isGiven) {
-    auto word = [](bool value) { return Twine(value ? "true" : "false"); };
-    compare("threads_per_row", Twine(schedule.getThreadsPerRow()),
-            Twine(standard.getThreadsPerRow()));
-    compare("rows_per_block", Twine(schedule.getRowsPerBlock()),
-            Twine(standard.getRowsPerBlock()));
-    compare("cluster", Twine(schedule.getCluster()),
-            Twine(standard.getCluster()));
-    compare("access_bytes", Twine(schedule.getAccessBytes()),
-            Twine(standard.getAccessBytes()));
-    compare("hold", stringifyEnum(schedule.getHold()),
-            stringifyEnum(standard.getHold()));
-    compare("weight_early", word(schedule.getWeightEarly()),
-            word(standard.getWeightEarly()));
+  if (!isGiven)
+    return reasons;
+  for (ScheduleReason &each : reasons) {
+    std::string standard = std::move(each.value);
+    each.value = getFieldValue(schedule, each.field);
+    each.reason =
+        "given" + (each.value == standard ? ", as by default"
+                                          : "; by default " + standard);
   }
   return reasons;
 }

@@ -138,17 +138,15 @@ enum normc_status normc_cuda_launch(struct normc_cuda_kernel *kernel,
                           .end = end,
                           .stream = (normc_cu_stream)stream};
   struct normc_gpu *gpu;
-  normc_text_begin(&text, message, capacity);
-  enum normc_status status = normc_cuda_check_kernel(kernel, &text);
-  if (!status)
-    status = normc_cuda_check_rows(kernel, rows, begin, end, &text);
-  while ((status == NORMC_ERROR_ALIGNMENT || status == NORMC_ERROR_SHAPE) &&
-         launch.kernel->next) {
-    launch.kernel = launch.kernel->next;
+  enum normc_status status;
+  for (;; launch.kernel = launch.kernel->next) {
     normc_text_begin(&text, message, capacity);
     status = normc_cuda_check_kernel(launch.kernel, &text);
     if (!status)
       status = normc_cuda_check_rows(launch.kernel, rows, begin, end, &text);
+    int fits = status != NORMC_ERROR_ALIGNMENT && status != NORMC_ERROR_SHAPE;
+    if (fits || !launch.kernel->next)
+      break;
   }
   if (status || begin == end)
     return status;

@@ -15,6 +15,7 @@
 #include "norm/Target/GPUMachine.h"
 #include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/Passes.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -123,6 +124,17 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
   return get(threads, /*rows=*/1, /*cluster=*/1, DeviceHold::Global);
 }
 
+std::string mlir::norm::getFieldValue(GPUScheduleAttr schedule,
+                                      StringRef field) {
+  return llvm::StringSwitch<std::string>(field)
+      .Case("threads_per_row", std::to_string(schedule.getThreadsPerRow()))
+      .Case("rows_per_block", std::to_string(schedule.getRowsPerBlock()))
+      .Case("cluster", std::to_string(schedule.getCluster()))
+      .Case("access_bytes", std::to_string(schedule.getAccessBytes()))
+      .Case("hold", stringifyEnum(schedule.getHold()).str())
+      .Case("weight_early", schedule.getWeightEarly() ? "true" : "false");
+}
+
 SmallVector<ScheduleReason>
 mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                       GPUFeatures features, int64_t reads) {
@@ -132,7 +144,7 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
   bool holds = schedule.getHold() == DeviceHold::Registers;
   SmallVector<ScheduleReason> reasons;
   auto because = [&](StringRef field, const auto &words) {
-    reasons.push_back({field, words.str()});
+    reasons.push_back({field, getFieldValue(schedule, field), words.str()});
   };
 
   if (n <= kShort)

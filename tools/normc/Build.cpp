@@ -70,17 +70,23 @@ static cl::opt<bool> dryRun("dry-run",
                             cl::desc("print the equal norm-opt command only"),
                             cl::cat(category()), cl::sub(buildCommand()));
 
-static StringRef extensionOf(StringRef kind) {
+static constexpr StringRef cpuKinds[] = {
+    "mlir", "linalg", "vector", "llvm", "asm", "object", "header", "manifest"};
+
+StringRef normc::getExtension(StringRef kind) {
   return StringSwitch<StringRef>(kind)
       .Case("mlir", ".mlir")
       .Case("linalg", ".linalg.mlir")
       .Case("vector", ".vector.mlir")
+      .Case("nvvm", ".nvvm.mlir")
       .Case("llvm", ".ll")
       .Case("asm", ".s")
       .Case("object", ".o")
+      .Case("ptx", ".ptx")
+      .Case("cubin", ".cubin")
+      .Case("fatbin", ".fatbin")
       .Case("header", ".h")
-      .Case("manifest", ".manifest.json")
-      .Default("");
+      .Case("manifest", ".manifest.json");
 }
 
 std::string normc::repeatArguments(ArrayRef<const char *> arguments) {
@@ -147,11 +153,9 @@ int Builder::readFlags() {
   if (kinds.empty())
     kinds = {"object", "header", "manifest"};
   for (StringRef kind : kinds)
-    if (extensionOf(kind).empty())
-      return fail(kBadFlags,
-                  "--emit: unknown kind '" + kind + "'" +
-                      suggest(kind, {"mlir", "linalg", "vector", "llvm", "asm",
-                                     "object", "header", "manifest"}));
+    if (!is_contained(cpuKinds, kind))
+      return fail(kBadFlags, "--emit: unknown kind '" + kind + "'" +
+                                 suggest(kind, cpuKinds));
   if (!stopAfter.empty()) {
     if (!is_contained(getCPUStopNames(), stopAfter))
       return fail(kBadFlags, "--stop-after: unknown stage '" + stopAfter + "'" +
@@ -304,7 +308,7 @@ int Builder::write() {
                 "cannot make directory '" + output + "': " + code.message());
   for (const std::string &kind : kinds) {
     SmallString<128> path(output);
-    sys::path::append(path, source.name + extensionOf(kind).str());
+    sys::path::append(path, source.name + getExtension(kind).str());
     if (Error error = writeFile(path, put(kind)))
       return fail(kLacking, std::move(error));
     outs() << path << '\n';

@@ -44,6 +44,9 @@ struct SourceFile {
 /// is wrong, also with flags that a file does not take, has been said.
 int readSource(mlir::MLIRContext &context, SourceFile &file);
 
+/// What the name of a file of this --emit kind ends with.
+llvm::StringRef getExtension(llvm::StringRef kind);
+
 /// The command line again, quoted, without what only one run needs and, for
 /// several targets, without --target.
 std::string repeatArguments(llvm::ArrayRef<const char *> arguments);

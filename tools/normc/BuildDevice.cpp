@@ -14,7 +14,6 @@
 #include "Build.h"
 #include "Files.h"
 #include "Flags.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "norm/Codegen/Artifacts.h"
 #include "norm/Codegen/Assemble.h"
@@ -24,7 +23,6 @@
 #include "norm/Pipelines/Pipelines.h"
 #include "norm/Support/Suggest.h"
 #include "norm/Target/NVPTXTarget.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
@@ -40,28 +38,6 @@ static constexpr StringRef deviceKinds[] = {
 /// One file for all architectures.
 static bool isForAll(StringRef kind) {
   return kind == "fatbin" || kind == "header";
-}
-
-/// 90 for sm_90.
-static unsigned numberOf(StringRef architecture) {
-  unsigned number = 0;
-  architecture.drop_front(3).getAsInteger(10, number);
-  return number;
-}
-
-static StringRef extensionOf(StringRef kind) {
-  return StringSwitch<StringRef>(kind)
-      .Case("mlir", ".mlir")
-      .Case("linalg", ".linalg.mlir")
-      .Case("vector", ".vector.mlir")
-      .Case("nvvm", ".nvvm.mlir")
-      .Case("llvm", ".ll")
-      .Case("ptx", ".ptx")
-      .Case("cubin", ".cubin")
-      .Case("fatbin", ".fatbin")
-      .Case("header", ".h")
-      .Case("manifest", ".manifest.json")
-      .Default("");
 }
 
 namespace {
@@ -93,7 +69,7 @@ private:
   }
   void put(StringRef name, StringRef kind, std::string bytes) {
     if (wants(kind))
-      files.push_back({(name + extensionOf(kind)).str(), std::move(bytes)});
+      files.push_back({(name + getExtension(kind)).str(), std::move(bytes)});
   }
   template <typename T>
   void putText(StringRef name, StringRef kind, T &&printable) {
@@ -114,17 +90,12 @@ private:
 } // namespace
 
 int DeviceBuilder::readFlags() {
-  SmallVector<StringRef> names;
-  getTargetFlag().split(names, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef name : names) {
-    Expected<StringRef> known = resolveNVPTXTarget(name);
-    if (!known)
-      return fail(kBadFlags, "--target: " + toString(known.takeError()));
-    if (!is_contained(architectures, *known))
-      architectures.push_back(*known);
-  }
+  Expected<SmallVector<StringRef>> named = getArchitectures();
+  if (!named)
+    return fail(kBadFlags, named.takeError());
+  architectures = std::move(*named);
   llvm::sort(architectures, [](StringRef a, StringRef b) {
-    return numberOf(a) < numberOf(b);
+    return getArchitectureNumber(a) < getArchitectureNumber(b);
   });
   kinds.assign(flags.kinds.begin(), flags.kinds.end());
   if (kinds.empty())
@@ -203,7 +174,9 @@ int DeviceBuilder::lower(mlir::ModuleOp module, StringRef architecture,
 /// Whether GPUs newer than those of variant `index` run it and no binary of
 /// another does: the driver makes theirs of its PTX.
 bool DeviceBuilder::needsPTX(size_t index) const {
-  auto major = [&](size_t i) { return numberOf(architectures[i]) / 10; };
+  auto major = [&](size_t i) {
+    return getArchitectureNumber(architectures[i]) / 10;
+  };
   return index + 1 == architectures.size() ||
          major(index + 1) > major(index) + 1;
 }
@@ -278,15 +251,9 @@ int DeviceBuilder::make(StringRef architecture) {
   }
   DeviceVariant variant{architecture.str(), name, {}, {}};
   if (!isFile())
-    for (auto [function, instance] :
-         zip(module->getOps<mlir::func::FuncOp>(), instances))
-      variant.instances.push_back(
-          {instance.symbol,
-           describeInstance(
-               request, instance,
-               function->getAttrOfType<GPUScheduleAttr>(
-                   NormDialect::kScheduleAttr),
-               function->getAttrOfType<TreeAttr>(NormDialect::kTreeAttr))});
+    for (auto [instance, launched] :
+         zip(instances, describeInstances(request, *module, instances)))
+      variant.instances.push_back({instance.symbol, launched});
   put(name, "manifest",
       kernel ? makeDeviceManifest(*kernel, architecture, instances, *choices,
                                   ptxasVersion)

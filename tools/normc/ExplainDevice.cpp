@@ -23,20 +23,6 @@ using namespace llvm;
 using namespace mlir::norm;
 using namespace normc;
 
-/// The architectures of --target, each once.
-static Expected<SmallVector<StringRef>> getArchitectures() {
-  SmallVector<StringRef> names, architectures;
-  getTargetFlag().split(names, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef name : names) {
-    Expected<StringRef> known = resolveNVPTXTarget(name);
-    if (!known)
-      return createStringError("--target: " + toString(known.takeError()));
-    if (!is_contained(architectures, *known))
-      architectures.push_back(*known);
-  }
-  return architectures;
-}
-
 /// The GPU that --machine names; null without that flag.
 static Expected<const GPUMachine *>
 getOnlyMachine(StringRef name, ArrayRef<StringRef> architectures) {
@@ -160,12 +146,9 @@ json::Object normc::describeDevice(const DeviceReport &report) {
   const SMLimits *limits = getSMLimits(kernel.architecture);
   json::Array instances;
   for (const DeviceInstanceExplanation &each : kernel.instances) {
-    json::Object sizes{{"smallest", each.instance.sizes.smallest}};
-    if (each.instance.sizes.largest != RowSizes::kNoBound)
-      sizes["largest"] = each.instance.sizes.largest;
     instances.push_back(json::Object{
         {"symbol", each.instance.symbol},
-        {"sizes", std::move(sizes)},
+        {"sizes", describeSizes(each.instance.sizes)},
         {"alignment", each.instance.alignment},
         {"takes_dense_rows", each.takesDenseRows},
         {"tree", each.tree},

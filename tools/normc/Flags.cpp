@@ -12,6 +12,7 @@
 
 #include "Flags.h"
 #include "norm/Support/Suggest.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "llvm/Support/WithColor.h"
 
 using namespace llvm;
@@ -164,6 +165,19 @@ Expected<int64_t> normc::getThreads() {
 bool normc::wantsJSON() { return asJSON; }
 
 StringRef normc::getTargetFlag() { return target; }
+
+Expected<SmallVector<StringRef>> normc::getArchitectures() {
+  SmallVector<StringRef> names, architectures;
+  getTargetFlag().split(names, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef name : names) {
+    Expected<StringRef> known = resolveNVPTXTarget(name);
+    if (!known)
+      return createStringError("--target: " + toString(known.takeError()));
+    if (!is_contained(architectures, *known))
+      architectures.push_back(*known);
+  }
+  return architectures;
+}
 
 Expected<CPUTarget> normc::getRunnableTarget(ExitCode &code) {
   code = kBadFlags;

@@ -60,6 +60,9 @@ bool wantsJSON();
 /// What the user gave for --target.
 llvm::StringRef getTargetFlag();
 
+/// The architectures of GPUs that --target names, each once, in its order.
+llvm::Expected<llvm::SmallVector<llvm::StringRef>> getArchitectures();
+
 /// The request that the flags make. Types that files decide are set by `run`
 /// afterwards; it gives the default for x. Errors are in terms of the flags.
 llvm::Expected<mlir::norm::KernelRequest> getRequest();

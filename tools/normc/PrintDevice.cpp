@@ -40,28 +40,11 @@ static raw_ostream &line(raw_ostream &os, StringRef name) {
   return os << left_justify(name, 10);
 }
 
-/// The value of a field, as MLIR prints schedules.
-static std::string valueOf(const DeviceInstanceExplanation &instance,
-                           StringRef field) {
-  StringRef text = instance.schedule;
-  size_t at = text.find((field + " = ").str());
-  if (at != StringRef::npos)
-    return text.drop_front(at + field.size() + 3)
-        .take_until([](char c) { return c == ',' || c == '>'; })
-        .str();
-  // What is not printed has its default.
-  return field == "rows_per_block" || field == "cluster" ? "1"
-         : field == "access_bytes"                       ? "16"
-         : field == "weight_early"                       ? "true"
-                                                         : instance.hold.str();
-}
-
 static void printReasons(raw_ostream &os,
                          const DeviceInstanceExplanation &instance) {
   StringRef name = "because";
   for (const ScheduleReason &each : instance.reasons) {
-    std::string field =
-        (each.field + " = " + valueOf(instance, each.field)).str();
+    std::string field = (each.field + " = " + each.value).str();
     line(os, name) << left_justify(field, 22) << ' ' << each.reason << '\n';
     name = "";
   }

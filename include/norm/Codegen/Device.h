@@ -21,6 +21,7 @@
 #include "llvm/Support/Error.h"
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace llvm {
 class LLVMContext;
@@ -48,11 +49,11 @@ translateDeviceToLLVMIR(ModuleOp module, llvm::StringRef architecture,
 llvm::Expected<std::string> emitPTX(llvm::Module &module,
                                     llvm::StringRef architecture);
 
-/// How the runtime launches an entry: all but its name, its images and the next
-/// instance.
-normc_cuda_kernel describeInstance(const KernelRequest &request,
-                                   const DeviceInstance &instance,
-                                   GPUScheduleAttr schedule, TreeAttr tree);
+/// How the runtime launches the instances of a module that has schedules: all
+/// but their names, images and next ones.
+std::vector<normc_cuda_kernel>
+describeInstances(const KernelRequest &request, ModuleOp module,
+                  llvm::ArrayRef<DeviceInstance> instances);
 
 /// A kernel as PTX, described for the runtime: a chain of instances, each of
 /// which points to the next one, to its name and to the image.

@@ -15,6 +15,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "llvm/Support/JSON.h"
 #include <string>
 
 namespace mlir::norm {
@@ -25,6 +26,9 @@ struct DeviceInstance {
   RowSizes sizes;
   int64_t alignment;
 };
+
+/// `smallest` and, where there is a bound, `largest`.
+llvm::json::Object describeSizes(RowSizes sizes);
 
 /// Ends the symbol of a GPU kernel for rows that are aligned to their elements
 /// alone.

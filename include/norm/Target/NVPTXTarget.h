@@ -25,6 +25,9 @@ bool isNVPTXTargetName(llvm::StringRef name);
 /// else an error with those accepted.
 llvm::Expected<llvm::StringRef> resolveNVPTXTarget(llvm::StringRef name);
 
+/// Compute capability of a resolved architecture: 90 for sm_90.
+unsigned getArchitectureNumber(llvm::StringRef architecture);
+
 /// What LLVM takes as -mattr: the version of PTX that has what kernels use.
 llvm::StringRef getNVPTXFeatures(llvm::StringRef architecture);
 

@@ -53,10 +53,13 @@ GPUFeatures getGPUFeatures(StringRef architecture, int64_t alignment,
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                       GPUFeatures features);
 
+/// A field of a schedule as MLIR prints it.
+std::string getFieldValue(GPUScheduleAttr schedule, StringRef field);
+
 /// A field of a schedule, and why it has its value.
 struct ScheduleReason {
   StringRef field;
-  std::string reason;
+  std::string value, reason;
 };
 
 /// Why getDefaultGPUSchedule chooses what it does; `reads` is how often its

@@ -42,7 +42,7 @@ mlir::norm::resolveNVPTXTarget(llvm::StringRef name) {
       llvm::join(llvm::ArrayRef(architectures), ", "));
 }
 
-static unsigned getNumber(llvm::StringRef architecture) {
+unsigned mlir::norm::getArchitectureNumber(llvm::StringRef architecture) {
   unsigned number = 0;
   architecture.drop_front(3).getAsInteger(10, number);
   return number;
@@ -51,15 +51,15 @@ static unsigned getNumber(llvm::StringRef architecture) {
 llvm::StringRef mlir::norm::getNVPTXFeatures(llvm::StringRef architecture) {
   // Relaxed arrival at a cluster's barrier: 8.0, of CUDA 12.0. Accesses of 32
   // bytes: 8.8, of CUDA 12.9.
-  return getNumber(architecture) <= 90 ? "+ptx80" : "+ptx88";
+  return getArchitectureNumber(architecture) <= 90 ? "+ptx80" : "+ptx88";
 }
 
 bool mlir::norm::hasClusters(llvm::StringRef architecture) {
-  return getNumber(architecture) >= 90;
+  return getArchitectureNumber(architecture) >= 90;
 }
 
 int64_t mlir::norm::getWidestAccess(llvm::StringRef architecture) {
-  return getNumber(architecture) >= 100 ? 32 : 16;
+  return getArchitectureNumber(architecture) >= 100 ? 32 : 16;
 }
 
 namespace {

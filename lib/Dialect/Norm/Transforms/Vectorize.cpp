@@ -596,9 +596,9 @@ struct NormVectorizePass
 
   /// Pieces of an output that a loop on a GPU reads before it writes any.
   static constexpr int64_t kOutputs = 4;
-  /// Registers of a thread for lanes and totals, beside what it reads; fewer
-  /// where pieces may end anywhere. With twice as many blocks of 512 threads
-  /// spill (ptxas, sm_80 to sm_100).
-  static constexpr int64_t kSumRegisters = 40, kSumRegistersMasked = 24;
+  /// Registers of a thread for lanes and totals, beside what it reads; half of
+  /// them where pieces may end anywhere. With twice as many blocks of 512
+  /// threads spill (ptxas, sm_80 to sm_100).
+  static constexpr int64_t kSumRegisters = 40;
 };
 } // namespace

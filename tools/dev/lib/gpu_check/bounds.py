@@ -45,6 +45,10 @@ def shared_bytes(each):
     return sum(each.explained.shared_reads)
 
 
+def _least_loaded(each):
+    return loaded_per_row(each) + shared_bytes(each)
+
+
 def _least_loaded_sectors(each):
     once = sum(map(_sectors, each.explained.shared_reads))
     return (sum(map(_sectors, each.explained.loaded_rows)) +
@@ -105,11 +109,9 @@ BOUNDS = (
     Bound("loaded", "Time is bytes. x and residual are read once, where "
           "nothing holds the row once per sweep, weight and bias once "
           "(bytes per row that threads ask for).",
-          _count("loaded_bytes"),
-          lambda each: loaded_per_row(each) + shared_bytes(each)),
+          _count("loaded_bytes"), _least_loaded),
     Bound("loaded, all", "A kernel that loads less has left elements out.",
-          _count("loaded_bytes"),
-          lambda each: loaded_per_row(each) + shared_bytes(each), True),
+          _count("loaded_bytes"), _least_loaded, True),
     Bound("stored", "y and the sum are written once (bytes per row).",
           _count("stored_bytes"), stored_per_row),
     Bound("loaded sectors", "A warp's accesses are whole sectors of 32 bytes "
