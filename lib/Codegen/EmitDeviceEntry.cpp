@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Gives a device function the parameters (struct normc_rows, begin, end). Each
-// thread finds the addresses of its own row; to the body they are a matrix
-// whose rows lie on one another.
+// Gives a device function the parameters (struct normc_rows, begin, end,
+// reciprocal of `inner`). Each thread finds the addresses of its own row; to
+// the body they are a matrix whose rows lie on one another.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,7 +42,7 @@ public:
     auto pointer = LLVM::LLVMPointerType::get(context);
     b.setInsertionPointAfter(body);
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
-                                            {pointer, i64, i64});
+                                            {pointer, i64, i64, i64});
     auto entry = LLVM::LLVMFuncOp::create(b, loc, name, type);
     auto bytes = LLVM::LLVMArrayType::get(i64, layout.bytes / 8);
     entry.setArgAttr(0, LLVM::LLVMDialect::getByValAttrName(),
@@ -74,21 +74,7 @@ public:
     Value begin = start->getArgument(1), end = start->getArgument(2);
     Value row = fields.add(begin, getRowOfLaunch());
     Value inner = fields.loadInteger(layout.inner);
-    Block *divide = entry.addBlock(), *go = entry.addBlock();
-    Value inFirst =
-        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, row, inner);
-    LLVM::CondBrOp::create(b, loc, inFirst, go,
-                           ValueRange{fields.constant(0), row}, divide,
-                           ValueRange());
-    b.setInsertionPointToStart(divide);
-    Value quotient = LLVM::UDivOp::create(b, loc, row, inner);
-    LLVM::BrOp::create(
-        b, loc,
-        ValueRange{quotient,
-                   fields.subtract(row, fields.multiply(quotient, inner))},
-        go);
-    Value outer = go->addArgument(i64, loc), rest = go->addArgument(i64, loc);
-    b.setInsertionPointToStart(go);
+    auto [outer, rest] = divide(row, inner, start->getArgument(3));
     LLVM::CallOp::create(
         b, loc, body,
         getOperands(outer, rest, begin, fields.subtract(end, begin)));
@@ -114,6 +100,25 @@ private:
       else if (isa<LLVM::GEPOp>(user))
         markLoads(user->getResult(0));
     }
+  }
+
+  /// Quotient and remainder by a multiplication with the `reciprocal`, 2^64 - 1
+  /// over the divisor, rounded down: its quotient is right or one too small.
+  /// (ptxas makes a call of a division, and registers wait for calls.)
+  std::pair<Value, Value> divide(Value dividend, Value divisor,
+                                 Value reciprocal) {
+    Value quotient = LLVM::CallIntrinsicOp::create(
+                         b, loc, i64, b.getStringAttr("llvm.nvvm.mulhi.ull"),
+                         ValueRange{dividend, reciprocal})
+                         .getResult(0);
+    Value rest = fields.subtract(dividend, fields.multiply(quotient, divisor));
+    Value isSmall =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::uge, rest, divisor);
+    return {LLVM::SelectOp::create(b, loc, isSmall,
+                                   fields.add(quotient, fields.constant(1)),
+                                   quotient),
+            LLVM::SelectOp::create(b, loc, isSmall,
+                                   fields.subtract(rest, divisor), rest)};
   }
 
   Value widen(Value value) { return LLVM::ZExtOp::create(b, loc, i64, value); }

@@ -40,11 +40,12 @@ def NormEmitDeviceEntryPass
     Before: a `func.func` with `norm.operands` and a `#norm.gpu_schedule`, as
     norm-emit-row-range describes them, that launches an `llvm.func` of a
     `gpu.module`, whose memrefs are expanded. After: that one is internal, and
-    the module has a kernel called like the `func.func`, in its place, that takes `(struct
-    normc_rows, int64_t begin, int64_t end)` by value. Thread t of a block
-    computes row `begin + block * rows_per_block + t / threads_per_row`, whose
-    addresses it finds by itself, so that rows of any two strides are one
-    launch; the grid has a block for each `rows_per_block` of `end - begin`
+    the module has a kernel called like the `func.func`, in its place, that
+    takes `(struct normc_rows, int64_t begin, int64_t end, uint64_t reciprocal)`
+    by value, the last being 2^64 - 1 over `inner`. Thread t of a block computes
+    row `begin + block * rows_per_block + t / threads_per_row`, whose addresses
+    it finds by itself, without a division, so that rows of any two strides are
+    one launch; the grid has a block for each `rows_per_block` of `end - begin`
     rows.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",

@@ -57,10 +57,11 @@ enum normc_cuda_flags {
 /// Operands in the order of their pointers in normc_rows.
 enum { NORMC_CUDA_OPERANDS = 10 };
 
-/// A kernel and how it is launched. Its entry takes three parameters: a struct
-/// normc_rows by value, and the range of rows as two int64_t. A row belongs to
-/// `threads_per_row` threads of each of `cluster` blocks, a block to
-/// `rows_per_block` rows; block and grid have one dimension.
+/// A kernel and how it is launched. Its entry takes four parameters: a struct
+/// normc_rows by value, the range of rows as two int64_t, and as uint64_t 2^64
+/// - 1 divided by `inner`, rounded down. A row belongs to `threads_per_row`
+/// threads of each of `cluster` blocks, a block to `rows_per_block` rows; block
+/// and grid have one dimension.
 struct normc_cuda_kernel {
   uint32_t struct_size;
   uint32_t abi;     ///< NORMC_ABI that the kernel was built with

@@ -110,7 +110,10 @@ public:
     wrap();
     if (failed(distribute()) || failed(formAccesses()))
       return failure();
-    launch->walk([](Block *block) { hoistReads(*block); });
+    launch->walk([](Block *block) {
+      hoistReads(*block);
+      sinkPartialReads(*block);
+    });
     return success();
   }
 
@@ -135,6 +138,7 @@ private:
   LogicalResult distribute();
   LogicalResult formAccesses();
   static void hoistReads(Block &block);
+  static void sinkPartialReads(Block &block);
   template <typename OpTy> LogicalResult formAccess(OpTy op);
 
   gpu::LaunchOp launch;
@@ -677,6 +681,40 @@ void RowDistributor::hoistReads(Block &block) {
         first = &op;
       written = true;
       ahead = 0;
+    }
+  }
+}
+
+/// Reads that not all threads make come after those that all make: behind a
+/// branch nothing promises that the threads of a warp are together again, and
+/// apart they access a sector twice.
+void RowDistributor::sinkPartialReads(Block &block) {
+  auto writes = [](Operation &op) {
+    auto effects = getEffectsRecursively(&op);
+    return !effects ||
+           llvm::any_of(*effects, [](const MemoryEffects::EffectInstance &it) {
+             return isa<MemoryEffects::Write>(it.getEffect());
+           });
+  };
+  SmallVector<Operation *> partial, passed;
+  Operation *whole = nullptr; // the last read after those that it `passed`
+  auto sink = [&] {
+    for (Operation *read : llvm::reverse(passed))
+      read->moveAfter(whole);
+    partial.clear();
+    passed.clear();
+  };
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    bool usesPartial = llvm::any_of(getUsedValues(op), [&](Value value) {
+      return llvm::is_contained(partial, value.getDefiningOp());
+    });
+    if (usesPartial || isa<gpu::AllReduceOp, scf::ForOp>(op) || writes(op)) {
+      sink();
+    } else if (isa<scf::IfOp>(op)) {
+      partial.push_back(&op);
+    } else if (isa<vector::LoadOp>(op) && !partial.empty()) {
+      whole = &op;
+      passed = partial;
     }
   }
 }

@@ -112,9 +112,10 @@ def _simulate(library, ptx, description):
                            description["symbol"])
     rows = _arguments(driver, description)
     begin, end = ctypes.c_int64(0), ctypes.c_int64(description["rows"])
-    parameters = (ctypes.c_void_p * 3)(*(
+    reciprocal = ctypes.c_uint64((2**64 - 1) // rows.inner)
+    parameters = (ctypes.c_void_p * 4)(*(
         ctypes.cast(ctypes.pointer(each), ctypes.c_void_p)
-        for each in (rows, begin, end)))
+        for each in (rows, begin, end, reciprocal)))
     driver.call("cuFuncSetAttribute", function, _MAX_DYNAMIC_SHARED_BYTES,
                 description["shared"])
     driver.call("cuLaunchKernel", function, description["blocks"], 1, 1,
