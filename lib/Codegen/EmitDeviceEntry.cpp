@@ -64,7 +64,6 @@ public:
     if (schedule.getThreadsPerRow() > 32)
       entry->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                      b.getI32IntegerAttr(1));
-    markConstantLoads();
     body->removeAttr(gpu::GPUDialect::getKernelFuncAttrName());
     body.setLinkage(LLVM::Linkage::Internal);
 
@@ -82,26 +81,6 @@ public:
   }
 
 private:
-  /// No kernel writes its weight or bias, so reads of them may pass its stores.
-  void markConstantLoads() {
-    unsigned first = 0;
-    for (unsigned number : operands) {
-      OperandKind kind = layout.operands[number].kind;
-      // The aligned pointer, behind the allocated one.
-      if (kind == OperandKind::Row)
-        markLoads(body.getArgument(first + 1));
-      first += RowStruct::countValues(kind);
-    }
-  }
-  static void markLoads(Value address) {
-    for (Operation *user : address.getUsers()) {
-      if (auto load = dyn_cast<LLVM::LoadOp>(user))
-        load.setInvariant(true);
-      else if (isa<LLVM::GEPOp>(user))
-        markLoads(user->getResult(0));
-    }
-  }
-
   /// Quotient and remainder by a multiplication with the `reciprocal`, 2^64 - 1
   /// over the divisor, rounded down: its quotient is right or one too small.
   /// (ptxas makes a call of a division, and registers wait for calls.)

@@ -172,8 +172,13 @@ getReasons(const KernelRequest &request, const DeviceInstance &instance,
   FloatType types[] = {b.getF64Type(), b.getF32Type(), b.getF16Type(),
                        b.getBF16Type()};
   FloatType x = types[static_cast<int>(request.getNormInput())];
-  GPUFeatures features = getGPUFeatures(architecture, instance.alignment,
-                                        /*readsRowAgain=*/!request.partialSize);
+  int64_t parameterBytes = 0;
+  for (std::optional<ElementKind> parameter : {request.weight, request.bias})
+    if (parameter)
+      parameterBytes += getElementBytes(*parameter);
+  GPUFeatures features =
+      getGPUFeatures(architecture, instance.alignment, parameterBytes,
+                     /*readsRowAgain=*/!request.partialSize);
   SmallVector<ScheduleReason> reasons = explainDefaultGPUSchedule(
       x, instance.sizes, features, countSweeps(request.op));
   if (!isGiven)

@@ -203,8 +203,9 @@ void Inspector::count(KernelText &result) const {
   for (const Instruction &each : instructions) {
     if (each.isCopy() ||
         (each.has("global") && (each.isLoad() || each.isStore())))
-      result.accesses.push_back(
-          {operandOf(each), each.isLoad() || each.isCopy(), each.bytes()});
+      result.accesses.push_back({operandOf(each),
+                                 each.isLoad() || each.isCopy(), each.bytes(),
+                                 each.isCopy()});
     result.localAccesses +=
         each.has("local") && (each.isLoad() || each.isStore());
     result.barriers += each.name() == "bar" ||

@@ -28,14 +28,16 @@ void mlir::norm::printGPUSchedules(llvm::raw_ostream &os,
   Builder b(&context);
   FloatType types[] = {b.getF64Type(), b.getF32Type(), b.getF16Type(),
                        b.getBF16Type()};
-  GPUFeatures features =
-      getGPUFeatures(architecture, getWidestAccess(architecture),
-                     /*readsRowAgain=*/true);
   os << "Default schedules for " << architecture
      << ", by the type of x, for rows "
-     << "that are aligned to " << features.accessBytes << " bytes\n";
+     << "that are aligned to " << getWidestAccess(architecture)
+     << " bytes and have a weight of that type\n";
   for (FloatType type : types) {
     os << '\n' << type << '\n';
+    // Of a weight like x.
+    GPUFeatures features =
+        getGPUFeatures(architecture, getWidestAccess(architecture),
+                       type.getWidth() / 8, /*readsRowAgain=*/true);
     auto get = [&](int64_t n) {
       return getDefaultGPUSchedule(type, {n, n}, features);
     };

@@ -22,12 +22,20 @@
 using namespace mlir;
 using namespace mlir::norm;
 
+/// Shared memory for the partial sums of a block's reductions.
+static constexpr int64_t kReductionBytes = 2 << 10;
+
 /// Elements of a row that a thread holds in registers: with 64 of any type no
 /// kernel of 512 threads spills (ptxas, sm_80 to sm_120), with 128 all do.
 static constexpr int64_t kHeld = 64;
 
-/// Elements up to which a thread has registers for the weight as well.
-static constexpr int64_t kHeldBesideWeight = 32;
+/// Bytes of a thread's part of a row, as f32, and of weight and bias, up to
+/// which it has registers for all of them.
+static constexpr int64_t kHeldWithWeight = 192;
+
+/// Shared memory of a block that need not be asked for, less that of
+/// reductions.
+static constexpr int64_t kStaticSharedBytes = (48 << 10) - kReductionBytes;
 
 /// Of short rows a thread holds 32 elements: what counts is bytes in flight.
 static constexpr int64_t kShort = 256, kHeldShort = 32;
@@ -65,30 +73,50 @@ SmallVector<RowSizes> mlir::norm::getGPURowSizes(FloatType xType) {
 }
 
 GPUFeatures mlir::norm::getGPUFeatures(StringRef architecture,
-                                       int64_t alignment, bool readsRowAgain) {
-  // Reductions have partial sums in shared memory.
-  constexpr int64_t partialSums = 2 << 10;
+                                       int64_t alignment,
+                                       int64_t parameterBytes,
+                                       bool readsRowAgain) {
   const SMLimits *limits = getSMLimits(architecture);
   GPUFeatures features;
   features.hasClusters = hasClusters(architecture);
   features.accessBytes = std::min(getWidestAccess(architecture), alignment);
   features.sharedBytes =
-      limits && readsRowAgain ? limits->blockSharedBytes - partialSums : 0;
+      limits && readsRowAgain ? limits->blockSharedBytes - kReductionBytes : 0;
+  features.parameterBytes = parameterBytes;
   return features;
+}
+
+/// Bytes of a thread's part of a row in registers, and of weight and bias.
+static int64_t getBytesWithWeight(FloatType xType, int64_t n, int64_t threads,
+                                  GPUFeatures features) {
+  int64_t element = std::max<int64_t>(4, xType.getWidth() / 8);
+  return llvm::divideCeil(n, threads) * (element + features.parameterBytes);
 }
 
 GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
                                                   RowSizes sizes,
                                                   GPUFeatures features) {
   int64_t n = sizes.largest, accessBytes = features.accessBytes;
+  TreeAttr tree = getGPUTree(xType, n);
   auto get = [&](int64_t threads, int64_t rows, int64_t cluster,
                  DeviceHold hold) {
-    bool early = hold == DeviceHold::Registers &&
-                 n <= kHeldBesideWeight * threads * cluster;
-    return GPUScheduleAttr::get(xType.getContext(), threads, rows, cluster,
-                                accessBytes, hold, early);
+    auto with = [&](DeviceWeight weight) {
+      return GPUScheduleAttr::get(xType.getContext(), threads, rows, cluster,
+                                  accessBytes, hold, weight);
+    };
+    if (hold != DeviceHold::Registers)
+      return with(DeviceWeight::Late);
+    if (getBytesWithWeight(xType, n, threads * cluster, features) <=
+        kHeldWithWeight)
+      return with(DeviceWeight::Registers);
+    if (accessBytes < 16 || !features.parameterBytes)
+      return with(DeviceWeight::Late);
+    GPUScheduleAttr shared = with(DeviceWeight::Shared);
+    return getSharedParameterBytes(shared, tree, n, features.parameterBytes) <=
+                   kStaticSharedBytes
+               ? shared
+               : with(DeviceWeight::Late);
   };
-  TreeAttr tree = getGPUTree(xType, n);
   // A thread of wide accesses is two neighbours of the tree's. Rows that half
   // of the tree's threads cannot hold have narrower ones.
   int64_t virtualThreads = tree.getLanes() / tree.getGroup();
@@ -132,7 +160,7 @@ std::string mlir::norm::getFieldValue(GPUScheduleAttr schedule,
       .Case("cluster", std::to_string(schedule.getCluster()))
       .Case("access_bytes", std::to_string(schedule.getAccessBytes()))
       .Case("hold", stringifyEnum(schedule.getHold()).str())
-      .Case("weight_early", schedule.getWeightEarly() ? "true" : "false");
+      .Case("weight", stringifyEnum(schedule.getWeight()).str());
 }
 
 SmallVector<ScheduleReason>
@@ -213,18 +241,42 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
                                   what, most, most * kHeld, kHeld));
   }
 
-  if (schedule.getWeightEarly())
-    because("weight_early",
-            llvm::formatv("{0} elements of a row in each thread leave "
-                          "registers for the weight, which comes with x",
-                          kHeldBesideWeight));
-  else if (holds)
-    because("weight_early",
-            llvm::formatv("more than {0} elements of a row in each thread "
-                          "leave no registers for the weight",
-                          kHeldBesideWeight));
-  else
-    because("weight_early", Twine("the weight is read with each piece of the "
-                                  "last sweep"));
+  int64_t early = getBytesWithWeight(xType, n, threads, features);
+  if (!features.parameterBytes) {
+    because("weight", Twine("there is none"));
+    return reasons;
+  }
+  switch (schedule.getWeight()) {
+  case DeviceWeight::Registers:
+    because("weight",
+            llvm::formatv("a thread's parts of the row and of the weight are "
+                          "{0} bytes, up to {1} of which stay in registers",
+                          early, kHeldWithWeight));
+    break;
+  case DeviceWeight::Shared:
+    because(
+        "weight",
+        llvm::formatv("a thread's parts of the row and of the weight are "
+                      "{0} bytes, more than {1}: the weight is copied to "
+                      "{2} bytes of shared memory while x comes",
+                      early, kHeldWithWeight,
+                      getSharedParameterBytes(schedule, getGPUTree(xType, n), n,
+                                              features.parameterBytes)));
+    break;
+  case DeviceWeight::Late:
+    if (!holds)
+      because("weight", Twine("the weight is read with each piece of the last "
+                              "sweep"));
+    else if (features.accessBytes < 16)
+      because("weight", Twine("rows that are not aligned to 16 bytes are not "
+                              "copied to shared memory"));
+    else
+      because("weight",
+              llvm::formatv("a thread has registers for {0} bytes of row and "
+                            "weight, and a block {1} bytes of shared memory, "
+                            "which are too few",
+                            kHeldWithWeight, kStaticSharedBytes));
+    break;
+  }
   return reasons;
 }

@@ -202,6 +202,27 @@ struct NormSelectSchedulePass
     return alignment ? alignment.getInt() : 16;
   }
 
+  /// Bytes of an element of the kernel's parameters together: arguments of the
+  /// size of a row, and of no other kind where norm.operands says that.
+  int64_t getParameterBytes(NormOpInterface op) {
+    auto operands =
+        getOperation()->getAttrOfType<ArrayAttr>(NormDialect::kOperandsAttr);
+    int64_t bytes = 0;
+    for (BlockArgument argument : getOperation().getArguments()) {
+      auto type = dyn_cast<RankedTensorType>(argument.getType());
+      if (!type || type.getRank() != 1 || type.getDimSize(0) != op.getRowSize())
+        continue;
+      unsigned number = argument.getArgNumber();
+      auto entry = operands && number < operands.size()
+                       ? dyn_cast<DictionaryAttr>(operands[number])
+                       : nullptr;
+      auto kind = entry ? entry.getAs<StringAttr>("kind") : nullptr;
+      if (!kind || kind == "row")
+        bytes += type.getElementTypeBitWidth() / 8;
+    }
+    return bytes;
+  }
+
   FailureOr<Choice> chooseForGPU(NormOpInterface op, StringRef name) {
     llvm::Expected<StringRef> resolved = resolveNVPTXTarget(name);
     if (!resolved)
@@ -215,8 +236,8 @@ struct NormSelectSchedulePass
     FailureOr<RowSizes> sizes = getSizes(op);
     if (failed(sizes))
       return failure();
-    GPUFeatures features =
-        getGPUFeatures(*resolved, getAlignment(), readsRowAgain(op));
+    GPUFeatures features = getGPUFeatures(
+        *resolved, getAlignment(), getParameterBytes(op), readsRowAgain(op));
     TreeAttr tree = getGPUTree(xType, sizes->largest);
     if (auto given = getOperation()->getAttrOfType<GPUScheduleAttr>(
             NormDialect::kScheduleAttr);

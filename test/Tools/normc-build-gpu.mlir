@@ -7,10 +7,14 @@
 // CHECK-NEXT: .param .align 8 .b8 {{.*}}_param_0[208]
 // CHECK-NEXT: .param .u64
 // CHECK-NEXT: .param .u64
+// CHECK-NEXT: .param .u64
 // CHECK: .maxntid 64, 1, 1
+// CHECK-COUNT-8: cp.async.ca.shared.global {{.*}}, 16;
+// CHECK: bar.warp.sync{{.*}}-1;
 // CHECK-COUNT-8: ld.global.v4.b32
 // CHECK: bar.sync
-// CHECK: ld.global.nc.v4.b32
+// CHECK: cp.async.wait_group{{.*}}0;
+// CHECK: ld.shared.v4.b32
 // CHECK: st.global.v4.b32
 
 // Beside it one for rows that are not aligned.
@@ -31,8 +35,7 @@
 // The last piece of 769: one element, by one thread.
 // RUN: normc build rmsnorm --dtype=bf16 --n=769 --target=sm_90 --emit=ptx -o - \
 // RUN:   | FileCheck %s --check-prefix=TAIL
-// TAIL-DAG: ld.global.b16
-// TAIL-DAG: ld.global.nc.b16
+// TAIL-COUNT-2: ld.global.b16
 // TAIL: st.global.b16
 
 // A cluster of 4 blocks: each warp's sum goes to all of them, one barrier.

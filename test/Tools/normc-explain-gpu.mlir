@@ -8,7 +8,7 @@
 // CHECK: cluster = 1            one block does rows of up to 16384 elements
 // CHECK: hold = registers       {{.*}} it is read once
 // CHECK: ptxas     nothing is known of registers and blocks per SM: NORMC_PTXAS is '/nowhere/ptxas'
-// CHECK-NEXT: accesses  in the PTX: weight 8 loads of 16 bytes, x 8 loads of 16 bytes, y 8 stores of 16 bytes
+// CHECK-NEXT: accesses  in the PTX: weight 8 loads of 16 bytes to shared memory, x 8 loads of 16 bytes, y 8 stores of 16 bytes
 // CHECK-NEXT: in the machine code: machine code needs ptxas
 // CHECK-NEXT: bytes     per row: x read 8192, y written 8192
 // CHECK-NEXT: per call: weight read 8192
@@ -23,7 +23,7 @@
 
 // RUN: %if ptxas %{ env NORMC_NVDISASM=/nowhere/nvdisasm normc explain rmsnorm --dtype=bf16 --n=4096 --target=sm_90 \
 // RUN:   | FileCheck %s --check-prefix=PTXAS %}
-// PTXAS: ptxas     {{[0-9.]+: [0-9]+}} registers, no spills, 16 bytes of static shared memory, 1 barrier
+// PTXAS: ptxas     {{[0-9.]+: [0-9]+}} registers, no spills, 8208 bytes of static shared memory, 1 barrier
 // PTXAS: in the machine code: NORMC_NVDISASM is '/nowhere/nvdisasm', which cannot be executed
 // PTXAS-NEXT: SM        {{[0-9]+}} blocks of 64 threads, {{[0-9]+}} of 64 warps; limited by registers
 // PTXAS-NEXT: in flight {{.*}} of rows per SM, 128 bytes per thread

@@ -5,12 +5,39 @@
 // RUN:   | FileCheck %s
 
 // CHECK: @n4096
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 64, weight_early = false>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 64, weight = late>
 // CHECK-SAME: norm.target = "sm_90"
 // CHECK-SAME: norm.tree = #norm.tree<order = neighbours, lanes = 1024, group = 4>
 func.func @n4096(%x: tensor<?x4096xf32>) -> tensor<?x4096xf32> attributes {norm.kernel} {
   %0 = norm.rmsnorm %x : tensor<?x4096xf32> epsilon(1.0e-6) outs(%x : tensor<?x4096xf32>) -> tensor<?x4096xf32>
   return %0 : tensor<?x4096xf32>
+}
+
+// -----
+
+// Its weight is copied to shared memory meanwhile; of f32 rows of 16384 elements
+// that would be too much.
+// CHECK: @weight4096
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 64, weight = shared>
+func.func @weight4096(%x: tensor<?x4096xf32>, %w: tensor<4096xf32>) -> tensor<?x4096xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x4096xf32> weight(%w : tensor<4096xf32>) epsilon(1.0e-6) outs(%x : tensor<?x4096xf32>) -> tensor<?x4096xf32>
+  return %0 : tensor<?x4096xf32>
+}
+
+// CHECK: @weight16384
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 256, weight = late>
+func.func @weight16384(%x: tensor<?x16384xf32>, %w: tensor<16384xf32>) -> tensor<?x16384xf32> attributes {norm.kernel} {
+  %0 = norm.rmsnorm %x : tensor<?x16384xf32> weight(%w : tensor<16384xf32>) epsilon(1.0e-6) outs(%x : tensor<?x16384xf32>) -> tensor<?x16384xf32>
+  return %0 : tensor<?x16384xf32>
+}
+
+// Values of rows are no parameter.
+// CHECK: @rstd
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 64, weight = late>
+func.func @rstd(%x: tensor<4096x4096xf32>, %r: tensor<4096xf32>) -> (tensor<4096x4096xf32>, tensor<4096xf32>) attributes {norm.kernel,
+    norm.operands = [{kind = "rows", name = "x", type = f32}, {kind = "element", name = "rstd", type = f32}]} {
+  %0:2 = norm.rmsnorm %x : tensor<4096x4096xf32> epsilon(1.0e-6) outs(%x : tensor<4096x4096xf32>, rstd %r : tensor<4096xf32>) -> tensor<4096x4096xf32>, tensor<4096xf32>
+  return %0#0, %0#1 : tensor<4096x4096xf32>, tensor<4096xf32>
 }
 
 // -----
@@ -48,7 +75,7 @@ func.func @n64(%x: tensor<?x64xbf16>) -> tensor<?x64xbf16> attributes {norm.kern
 
 // From 16384 elements of 16 bits on, blocks of a cluster share a row.
 // CHECK: @n65536
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 256, cluster = 4, weight_early = false>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 256, cluster = 4, weight = late>
 func.func @n65536(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {norm.kernel} {
   %0 = norm.rmsnorm %x : tensor<?x65536xbf16> epsilon(1.0e-6) outs(%x : tensor<?x65536xbf16>) -> tensor<?x65536xbf16>
   return %0 : tensor<?x65536xbf16>
@@ -58,7 +85,7 @@ func.func @n65536(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {
 
 // Without clusters a long row is held in shared memory.
 // CHECK: @n65536_sm_80
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = shared, weight_early = false>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = shared, weight = late>
 func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attributes {norm.kernel, norm.target = "sm_80"} {
   %0 = norm.rmsnorm %x : tensor<?x65536xbf16> epsilon(1.0e-6) outs(%x : tensor<?x65536xbf16>) -> tensor<?x65536xbf16>
   return %0 : tensor<?x65536xbf16>
@@ -68,7 +95,7 @@ func.func @n65536_sm_80(%x: tensor<?x65536xbf16>) -> tensor<?x65536xbf16> attrib
 
 // What that does not hold is read twice.
 // CHECK: @n131072_sm_80
-// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = global, weight_early = false>
+// CHECK-SAME: norm.schedule = #norm.gpu_schedule<threads_per_row = 512, hold = global, weight = late>
 func.func @n131072_sm_80(%x: tensor<?x131072xbf16>) -> tensor<?x131072xbf16> attributes {norm.kernel, norm.target = "sm_80"} {
   %0 = norm.rmsnorm %x : tensor<?x131072xbf16> epsilon(1.0e-6) outs(%x : tensor<?x131072xbf16>) -> tensor<?x131072xbf16>
   return %0 : tensor<?x131072xbf16>

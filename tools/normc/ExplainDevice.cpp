@@ -58,6 +58,7 @@ static json::Object describeText(const normc::simulator::KernelText &text) {
     accesses.push_back(json::Object{
         {"operand", access.operand.empty() ? "unknown" : access.operand},
         {"is_load", access.isLoad},
+        {"is_copy", access.isCopy},
         {"bytes", access.bytes}});
   return json::Object{{"threads", text.threads},
                       {"cluster", text.cluster},

@@ -80,15 +80,16 @@ static void printAccesses(raw_ostream &os, const DeviceReport &report,
            : number == 1 ? "store"
                          : "stores";
   };
-  std::map<std::tuple<bool, StringRef, unsigned>, int64_t> counts;
+  std::map<std::tuple<bool, StringRef, unsigned, bool>, int64_t> counts;
   for (const auto &access : instance.text.accesses)
-    ++counts[{!access.isLoad, access.operand, access.bytes}];
+    ++counts[{!access.isLoad, access.operand, access.bytes, access.isCopy}];
   line(os, "accesses") << "in the PTX:";
   StringRef separator = " ";
   for (auto [key, number] : counts) {
-    auto [isStore, operand, bytes] = key;
+    auto [isStore, operand, bytes, isCopy] = key;
     os << separator << (operand.empty() ? "?" : operand) << ' ' << number << ' '
-       << word(!isStore, number) << " of " << bytes << " bytes";
+       << word(!isStore, number) << " of " << bytes << " bytes"
+       << (isCopy ? " to shared memory" : "");
     separator = ", ";
   }
   os << '\n';

@@ -26,6 +26,7 @@ struct GlobalAccess {
   std::string operand; ///< empty where it is not told by the address
   bool isLoad;
   unsigned bytes; ///< of one thread
+  bool isCopy;    ///< a load into shared memory
 };
 
 /// What stands in a kernel's text; loops count once.

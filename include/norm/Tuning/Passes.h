@@ -39,15 +39,16 @@ SmallVector<RowSizes> getGPURowSizes(FloatType xType);
 /// What the cost model knows of a GPU, and of the kernel that it is for.
 struct GPUFeatures {
   bool hasClusters;
-  int64_t accessBytes; ///< of a thread, that the rows' alignment allows
-  int64_t sharedBytes; ///< of a block, for a row; 0 where none can be held
+  int64_t accessBytes;    ///< of a thread, that the rows' alignment allows
+  int64_t sharedBytes;    ///< of a block, for a row; 0 where none can be held
+  int64_t parameterBytes; ///< of an element of weight and bias together
 };
 
 /// Those of a resolved architecture, for rows that are aligned to `alignment`
 /// bytes. `readsRowAgain`: the norm's input is what later sweeps read again,
 /// all of it and nothing else.
 GPUFeatures getGPUFeatures(StringRef architecture, int64_t alignment,
-                           bool readsRowAgain);
+                           int64_t parameterBytes, bool readsRowAgain);
 
 /// The cost model's schedule for rows of `sizes` elements of `xType`.
 GPUScheduleAttr getDefaultGPUSchedule(FloatType xType, RowSizes sizes,

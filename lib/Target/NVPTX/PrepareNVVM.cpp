@@ -18,6 +18,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
 #include "norm/Target/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -47,26 +48,34 @@ struct NormPrepareNVVMPass
       return signalPassFailure();
     getOperation().walk([](memref::ViewOp view) { numberSpace(view); });
     Builder b(&getContext());
-    for (auto function : getOperation().getOps<gpu::GPUFuncOp>())
+    for (auto function : getOperation().getOps<gpu::GPUFuncOp>()) {
       for (unsigned i = 0; i < function.getNumWorkgroupAttributions(); ++i)
         function.setWorkgroupAttributionAttr(
             i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
+      for (BlockArgument memory : function.getWorkgroupAttributions())
+        numberSpace(memory);
+    }
   }
 
   /// Vectors are converted before GPU's memory spaces are, and know their
   /// numbers alone.
-  static void numberSpace(memref::ViewOp view) {
-    OpBuilder b(view.getContext());
-    b.setInsertionPointAfter(view);
-    MemRefType type = view.getType();
+  static void numberSpace(Value memory) {
+    if (llvm::none_of(memory.getUsers(),
+                      llvm::IsaPred<vector::LoadOp, vector::StoreOp>))
+      return;
+    OpBuilder b(memory.getContext());
+    b.setInsertionPointAfterValue(memory);
+    auto type = cast<MemRefType>(memory.getType());
     auto space = b.getI64IntegerAttr(
         static_cast<int64_t>(NVVM::NVVMMemorySpace::Shared));
     auto numbered = memref::MemorySpaceCastOp::create(
-        b, view.getLoc(),
+        b, memory.getLoc(),
         MemRefType::get(type.getShape(), type.getElementType(),
                         type.getLayout(), space),
-        view);
-    view.getResult().replaceAllUsesExcept(numbered, numbered);
+        memory);
+    memory.replaceUsesWithIf(numbered, [](OpOperand &use) {
+      return isa<vector::LoadOp, vector::StoreOp>(use.getOwner());
+    });
   }
 
   /// Among `width` neighbours of a warp. Upstream names the first ones of the

@@ -41,7 +41,7 @@ static std::vector<int64_t> getSizes(const DeviceKernel &kernel) {
 }
 
 /// All instances but those that read a row again load each operand of a row
-/// once.
+/// once. Threads of rows that are not there may load the weight all the same.
 static void expectReadOnce(const LaunchedDevice &device, DeviceKernel &kernel,
                            const DeviceCase &c) {
   const DeviceInstance *instance = kernel.instances.begin();
@@ -51,11 +51,17 @@ static void expectReadOnce(const LaunchedDevice &device, DeviceKernel &kernel,
   if (kernel.choices[number].schedule.find("hold = global") !=
       std::string::npos)
     return;
-  int64_t bytes = getElementBytes(c.request.x);
-  for (auto operand : {c.request.residual, c.request.weight, c.request.bias})
+  int64_t ofRows = getElementBytes(c.request.x), ofWeight = 0;
+  if (c.request.residual)
+    ofRows += getElementBytes(*c.request.residual);
+  for (auto operand : {c.request.weight, c.request.bias})
     if (operand)
-      bytes += getElementBytes(*operand);
-  EXPECT_EQ(device.getLoadedBytes(), uint64_t(c.rows * c.n() * bytes))
+      ofWeight += getElementBytes(*operand);
+  int64_t least = c.rows * c.n() * (ofRows + ofWeight);
+  int64_t missing = kernel.chain[number].rows_per_block - 1;
+  EXPECT_GE(device.getLoadedBytes(), uint64_t(least)) << c.describe();
+  EXPECT_LE(device.getLoadedBytes(),
+            uint64_t(least + missing * c.n() * ofWeight))
       << c.describe();
 }
 

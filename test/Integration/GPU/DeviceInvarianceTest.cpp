@@ -118,7 +118,7 @@ static std::vector<std::string> makeSchedules(const DeviceCase &c,
         (registers                                 ? "registers"
          : n % 2 == 0 && rows == 1 && cluster == 1 ? "shared"
                                                    : "global") +
-        ", weight_early = " + (n % 2 ? "true" : "false") + ">");
+        ", weight = " + (n % 2 ? "registers" : "late") + ">");
   };
   // With few threads the code of many virtual ones takes seconds to compile.
   int64_t fewest = std::max<int64_t>(4, most / (all ? 32 : 8));

@@ -1,5 +1,5 @@
-// The whole road to PTX. Each of 64 threads reads x and weight once, in 16
-// accesses of 16 bytes each; 20 shuffles add 256 virtual threads up within
+// The whole road to PTX. Each of 64 threads reads x once, in 16 accesses of 16
+// bytes, and copies its part of the weight in as many; 20 shuffles add 256 virtual threads up within
 // their warps, one barrier the warps; nothing is in local memory, in f64 or
 // called.
 // RUN: norm-opt %s -norm-nvvm-pipeline=target=sm_90 -gpu-module-to-binary=format=isa \
@@ -14,7 +14,11 @@
 // PTX: gpu.launch_func @rmsnorm_kernel::@rmsnorm_kernel blocks in (%{{.*}}) threads in (%c64
 // PTX: .target sm_90
 // PTX: .maxntid 64, 1, 1
+// PTX: .shared .align 16 .b8 {{.*}}[16384]
 // PTX: .shared .align 16 .b8 {{.*}}[32]
+// PTX-COUNT-16: cp.async.ca.shared.global [
+// PTX: cp.async.commit_group
+// PTX: bar.warp.sync
 // PTX-COUNT-16: ld.global.v4.b32
 // PTX: fma.rn.f32
 // PTX: add.rn.f32
@@ -25,8 +29,6 @@
 // PTX: sqrt.rn.f32
 // PTX: rcp.rn.f32
 // PTX: st.global.b32
-// The weight is read when it is wanted.
-// PTX-COUNT-16: ld.global.v4.b32
 // PTX: st.global.v4.b32
 
 // SM80: .target sm_80

@@ -74,7 +74,10 @@ const std::string shuffle = "shfl.sync.bfly.b32 %r7, %r6, 1, 31, -1;\n";
 const std::string store = "st.global.b32 [%rd7], %r6;\n";
 
 std::string print(const GlobalAccess &access) {
-  return access.operand + (access.isLoad ? " load " : " store ") +
+  return access.operand +
+         (access.isCopy   ? " copy "
+          : access.isLoad ? " load "
+                          : " store ") +
          std::to_string(access.bytes);
 }
 
@@ -109,7 +112,7 @@ TEST(InspectTest, WideAccessesAndCopies) {
   cp.async.cg.shared.global [%r1], [%rd9+32], 16;
 )");
   EXPECT_EQ(print(text.accesses),
-            (std::vector<std::string>{"x load 32", "x load 16"}));
+            (std::vector<std::string>{"x load 32", "x copy 16"}));
 }
 
 TEST(InspectTest, Local) {

@@ -75,7 +75,7 @@ LogicalResult
 GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t threadsPerRow, int64_t rowsPerBlock,
                         int64_t cluster, int64_t accessBytes, DeviceHold hold,
-                        bool weightEarly) {
+                        DeviceWeight weight) {
   if (threadsPerRow < 1 || threadsPerRow > 1024 ||
       !llvm::isPowerOf2_64(threadsPerRow))
     return emitError()
@@ -99,5 +99,10 @@ GPUScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       accessBytes != 16 && accessBytes != 32)
     return emitError() << "access_bytes must be 2, 4, 8, 16 or 32, got "
                        << accessBytes;
+  if (weight == DeviceWeight::Shared &&
+      (hold != DeviceHold::Registers || accessBytes < 16))
+    return emitError() << "to copy the weight to shared memory hold must be "
+                          "registers and access_bytes at least 16, got "
+                       << stringifyEnum(hold) << " and " << accessBytes;
   return success();
 }

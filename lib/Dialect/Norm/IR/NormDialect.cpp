@@ -113,3 +113,11 @@ int64_t mlir::norm::getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
   // A group is 16 bytes.
   return elements * (16 / tree.getGroup());
 }
+
+int64_t mlir::norm::getSharedParameterBytes(GPUScheduleAttr schedule,
+                                            TreeAttr tree, int64_t largest,
+                                            int64_t bytes) {
+  int64_t elements =
+      llvm::alignTo(largest, schedule.getElementsPerPiece(tree.getGroup()));
+  return elements / schedule.getCluster() * schedule.getRowsPerBlock() * bytes;
+}

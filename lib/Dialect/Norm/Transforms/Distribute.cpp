@@ -12,11 +12,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CopyParameters.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/GPU/Utils/DistributionUtils.h"
 #include "mlir/Dialect/GPU/Utils/GPUUtils.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
+#include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/Transforms/VectorDistribution.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -98,7 +102,9 @@ public:
         blockThreads(schedule.getThreadsPerRow()),
         rows(schedule.getRowsPerBlock()), cluster(schedule.getCluster()),
         accessBytes(schedule.getAccessBytes()), xBytes(xBytes),
-        readsEarly(schedule.getWeightEarly()) {}
+        readsEarly(schedule.getWeight() == DeviceWeight::Registers),
+        copies(schedule.getWeight() == DeviceWeight::Shared),
+        copier(launch, schedule) {}
 
   LogicalResult run() {
     forwardStores();
@@ -114,7 +120,7 @@ public:
       hoistReads(*block);
       sinkPartialReads(*block);
     });
-    return success();
+    return readParametersFirst();
   }
 
 private:
@@ -139,6 +145,7 @@ private:
   LogicalResult formAccesses();
   static void hoistReads(Block &block);
   static void sinkPartialReads(Block &block);
+  LogicalResult readParametersFirst();
   template <typename OpTy> LogicalResult formAccess(OpTy op);
 
   gpu::LaunchOp launch;
@@ -146,7 +153,8 @@ private:
   Value lane;      ///< the thread's number among those of its row
   int64_t threads; ///< that share a row
   int64_t blockThreads, rows, cluster, accessBytes, xBytes;
-  bool readsEarly;
+  bool readsEarly, copies; ///< weight and bias, before the statistic is known
+  ParameterCopier copier;
   /// By how many reductions an operation of the row has to wait for.
   llvm::MapVector<Operation *, unsigned> phaseOf;
 };
@@ -600,9 +608,14 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
   bool ofBlock = isOfBlock(op.getBase());
   if (ofBlock)
     alignment = std::min<int64_t>(16, type.getNumElements() * element);
+  alignment = std::max(alignment, element);
+  if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>)
+    if (copies && copier.takes(op)) {
+      copier.add(op, left, alignment);
+      return success();
+    }
   AccessBuilder access(op, type, op.getBase(), op.getIndices().front(),
-                       std::max(alignment, element),
-                       std::max<int64_t>(accessBytes / xBytes, 1));
+                       alignment, std::max<int64_t>(accessBytes / xBytes, 1));
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>) {
     Value value = !left ? access.load()
                   : ofBlock
@@ -644,34 +657,49 @@ template <typename EffectTy> static bool accessesRows(Operation &op) {
   return found;
 }
 
-/// Moves `op` before `point`, and what it uses of what stands in between.
-static void moveBefore(Operation *op, Operation *point) {
-  for (Value value : getUsedValues(*op))
-    if (Operation *producer = value.getDefiningOp();
-        producer && producer->getBlock() == point->getBlock() &&
-        point->isBeforeInBlock(producer))
-      moveBefore(producer, point);
-  op->moveBefore(point);
+/// Whether `op`, or an operation in it, has the effect on any memory.
+template <typename EffectTy> static bool accesses(Operation &op) {
+  bool found = false;
+  visitMemory<EffectTy>(op, [&](Value) { found = true; });
+  return found;
 }
 
-/// Reads of rows go before the writes that no reduction parts from them, and
-/// together: threads issue in order, and one that waits for a piece to compute
-/// with it would not read the next one meanwhile. (Rows may lie on one another
-/// as a whole, so that neither LLVM nor ptxas can do that; pieces of them are
-/// others.)
+/// Registers of a thread that an operation's vectors take.
+static int64_t countRegisters(Operation &op) {
+  int64_t bits = 0;
+  for (Type result : op.getResultTypes())
+    if (auto type = dyn_cast<VectorType>(result))
+      bits += type.getNumElements() * type.getElementTypeBitWidth();
+  return llvm::divideCeil(bits, 32);
+}
+
+/// Reads go before the writes that no reduction parts from them, and together:
+/// threads issue in order, and one that waits for a piece to compute with it
+/// would not read the next one meanwhile. (Rows may lie on one another as a
+/// whole, so that neither LLVM nor ptxas can do that; pieces of them are
+/// others, and nothing writes weight or bias.)
 void RowDistributor::hoistReads(Block &block) {
-  // More reads at once would only take registers.
-  constexpr unsigned mostAhead = 8;
-  unsigned ahead = 0;
+  // More reads at once would only take registers, of which the row leaves few
+  // for the weight where it is held in them.
+  constexpr int64_t rowsAhead = 32;
+  int64_t parametersAhead =
+      isa<scf::ForOp>(block.getParentOp()) ? rowsAhead : 12;
+  int64_t rows = 0, parameters = 0;
   Operation *first = nullptr;
   bool written = false;
   for (Operation &op : llvm::make_early_inc_range(block)) {
-    bool reads = accessesRows<MemoryEffects::Read>(op);
-    bool writes = accessesRows<MemoryEffects::Write>(op);
+    // What is still a transfer reads a copy in shared memory.
+    bool reads =
+        accesses<MemoryEffects::Read>(op) && !isa<vector::TransferReadOp>(op);
+    bool writes = accesses<MemoryEffects::Write>(op);
+    bool ofRows = accessesRows<MemoryEffects::Read>(op);
+    int64_t &ahead = ofRows ? rows : parameters;
     if (isa<gpu::AllReduceOp, scf::ForOp>(op) || (reads && writes)) {
       first = nullptr;
       written = false;
-    } else if (reads && written && ahead++ < mostAhead) {
+    } else if (reads && written &&
+               ahead < (ofRows ? rowsAhead : parametersAhead)) {
+      ahead += countRegisters(op);
       moveBefore(&op, first);
     } else if (reads && (written || !first)) {
       first = &op;
@@ -680,7 +708,7 @@ void RowDistributor::hoistReads(Block &block) {
       if (!first)
         first = &op;
       written = true;
-      ahead = 0;
+      rows = parameters = 0;
     }
   }
 }
@@ -689,13 +717,6 @@ void RowDistributor::hoistReads(Block &block) {
 /// branch nothing promises that the threads of a warp are together again, and
 /// apart they access a sector twice.
 void RowDistributor::sinkPartialReads(Block &block) {
-  auto writes = [](Operation &op) {
-    auto effects = getEffectsRecursively(&op);
-    return !effects ||
-           llvm::any_of(*effects, [](const MemoryEffects::EffectInstance &it) {
-             return isa<MemoryEffects::Write>(it.getEffect());
-           });
-  };
   SmallVector<Operation *> partial, passed;
   Operation *whole = nullptr; // the last read after those that it `passed`
   auto sink = [&] {
@@ -708,7 +729,8 @@ void RowDistributor::sinkPartialReads(Block &block) {
     bool usesPartial = llvm::any_of(getUsedValues(op), [&](Value value) {
       return llvm::is_contained(partial, value.getDefiningOp());
     });
-    if (usesPartial || isa<gpu::AllReduceOp, scf::ForOp>(op) || writes(op)) {
+    if (usesPartial || isa<gpu::AllReduceOp, scf::ForOp>(op) ||
+        accesses<MemoryEffects::Write>(op)) {
       sink();
     } else if (isa<scf::IfOp>(op)) {
       partial.push_back(&op);
@@ -717,6 +739,58 @@ void RowDistributor::sinkPartialReads(Block &block) {
       passed = partial;
     }
   }
+}
+
+/// Whether `op` reads weight or bias, and nothing else.
+static bool readsParameters(Operation &op) {
+  bool found = false, other = false;
+  visitMemory<MemoryEffects::Read>(op, [&](Value memory) {
+    (cast<MemRefType>(memory.getType()).getRank() == 1 && !isOfBlock(memory)
+         ? found
+         : other) = true;
+  });
+  return found && !other;
+}
+
+/// Whether `op` reads a piece that ends within what a thread has of it.
+static bool readsElements(Operation &op) {
+  return op.walk([](memref::LoadOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+/// What is read of weight and bias before the statistic is read, or copied,
+/// before x, where all threads of a warp meet: ptxas would rather do it when x
+/// is there, in the registers that x came in.
+LogicalResult RowDistributor::readParametersFirst() {
+  gpu::AllReduceOp reduction = findReduction(launch);
+  if (!reduction)
+    return success();
+  Operation *point = nullptr;
+  SmallVector<Operation *> early;
+  for (Operation &op : *reduction->getBlock()) {
+    if (&op == reduction)
+      break;
+    if (!point && accessesRows<MemoryEffects::Read>(op))
+      point = &op;
+    if (readsParameters(op) && !isa<scf::ForOp>(op) && !readsElements(op))
+      early.push_back(&op);
+  }
+  // Whether a row is there makes no difference to them.
+  if (auto isThere = dyn_cast<scf::IfOp>(reduction->getParentOp()))
+    point = isThere;
+  if (!point || (early.empty() && !copier.hasReads()))
+    return success();
+  for (Operation *op : early)
+    moveBefore(op, point);
+  if (failed(copier.copyBefore(point)))
+    return failure();
+  if (blockThreads * rows >= 32) {
+    OpBuilder b(point);
+    Location loc = point->getLoc();
+    Value all = arith::ConstantIntOp::create(b, loc, -1, 32);
+    NVVM::SyncWarpOp::create(b, loc, all);
+  }
+  return success();
 }
 
 /// Bytes of an element of x, the first operand with rows.

@@ -62,13 +62,19 @@ def _narrow_bytes(each):
                enumerate(each.counts["accesses"][:widest])) / each.rows
 
 
-def _tail_bytes(each):
-    """Of all operands, past the last whole access to x."""
+_COPY_BYTES = 16
+
+
+def _least_narrow(each):
+    """Of all operands what is past the last whole access to x, and weight and
+    bias where they are copied to shared memory."""
     n = each.kernel.form.n
-    tail = n % (each.manifest["access_bytes"] //
-                ELEMENT_BYTES[each.manifest["x"]])
-    return (loaded_per_row(each) + stored_per_row(each) +
-            shared_bytes(each)) * tail / n
+    widest = each.manifest["access_bytes"]
+    tail = n % (widest // ELEMENT_BYTES[each.manifest["x"]])
+    copied = ("weight = shared" in each.manifest["schedule"] and
+              widest > _COPY_BYTES)
+    return ((loaded_per_row(each) + stored_per_row(each)) * tail / n +
+            shared_bytes(each) * (1 if copied else tail / n))
 
 
 def _barriers(each):
@@ -121,9 +127,9 @@ BOUNDS = (
           _count("stored_sectors"),
           lambda each: sum(map(_sectors, each.explained.stored_rows))),
     Bound("narrow", "Aligned rows are accessed by 16 bytes, 32 where the "
-          "schedule says so, all but the elements past the last whole access "
-          "(bytes per row).",
-          _narrow_bytes, _tail_bytes),
+          "schedule says so, all but the elements past the last whole access, "
+          "and copies to shared memory, which move 16 at most (bytes per row).",
+          _narrow_bytes, _least_narrow),
     Bound("barriers", "One per statistic that several warps share, one more "
           "where a cluster begins: its blocks must have started before one "
           "writes to another. None within a warp.", _barriers,

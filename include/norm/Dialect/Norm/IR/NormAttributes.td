@@ -72,6 +72,11 @@ def Norm_DeviceHold : Norm_Enum<"DeviceHold",
       I32EnumAttrCase<"Registers", 0, "registers">,
       I32EnumAttrCase<"Global", 1, "global">,
       I32EnumAttrCase<"Shared", 2, "shared">]>;
+def Norm_DeviceWeight : Norm_Enum<"DeviceWeight",
+    "where a GPU has the weight when the statistic is known", [
+      I32EnumAttrCase<"Registers", 0, "registers">,
+      I32EnumAttrCase<"Shared", 1, "shared">,
+      I32EnumAttrCase<"Late", 2, "late">]>;
 
 class Norm_DefaultEnum<EnumAttrInfo info, string value>
     : EnumParameter<info> {
@@ -164,7 +169,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     | `cluster` | blocks that share a row and add up its sums in each other's memory (sm_90 and later) |
     | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples, and rows of unknown size |
     | `hold` | `registers`: the row is unrolled and read once; `shared`: the first sweep leaves it in shared memory; `global`: each sweep reads it again |
-    | `weight_early` | the weight is read before the statistic is known, into registers beside x |
+    | `weight` | weight and bias. `registers`: read with x, into registers beside it; `shared`: copied to shared memory meanwhile (with `hold = registers` and accesses of 16 bytes); `late`: read when the statistic is known |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
   }];
@@ -174,7 +179,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     DefaultValuedParameter<"int64_t", "1">:$cluster,
     DefaultValuedParameter<"int64_t", "16">:$access_bytes,
     Norm_DefaultEnum<Norm_DeviceHold, "DeviceHold::Registers">:$hold,
-    DefaultValuedParameter<"bool", "true">:$weight_early);
+    Norm_DefaultEnum<Norm_DeviceWeight, "DeviceWeight::Registers">:$weight);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
@@ -187,11 +192,15 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
       return getThreads() * group *
              std::max<int64_t>(getAccessBytes() / 16, 1);
     }
-    /// The same with accesses of at most `bytes`.
+    /// The same with accesses of at most `bytes`: narrow ones are not copied to
+    /// shared memory.
     GPUScheduleAttr withAccessOf(int64_t bytes) const {
+      bytes = std::min(getAccessBytes(), bytes);
+      DeviceWeight weight = getWeight();
+      if (weight == DeviceWeight::Shared && bytes < 16)
+        weight = DeviceWeight::Late;
       return get(getContext(), getThreadsPerRow(), getRowsPerBlock(),
-                 getCluster(), std::min(getAccessBytes(), bytes), getHold(),
-                 getWeightEarly());
+                 getCluster(), bytes, getHold(), weight);
     }
   }];
 }

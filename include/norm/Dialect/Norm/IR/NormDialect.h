@@ -44,6 +44,12 @@ void setRowSizes(Operation *kernel, RowSizes sizes);
 int64_t getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
                           int64_t largest);
 
+/// Bytes of shared memory that a block needs for copies of weight and bias, of
+/// rows of up to `largest` elements which take `bytes` each: whole pieces, for
+/// each row of the block.
+int64_t getSharedParameterBytes(GPUScheduleAttr schedule, TreeAttr tree,
+                                int64_t largest, int64_t bytes);
+
 } // namespace mlir::norm
 
 #endif // NORM_DIALECT_NORM_IR_NORMDIALECT_H

@@ -209,6 +209,10 @@ def NormDistributePass : Norm_KernelPass<"norm-distribute"> {
     `vector.reduction` of the thread's own elements and a `gpu.all_reduce` over
     the block, both left to norm-lower-reductions.
 
+    Where `weight` is `shared`, what is read of weight and bias behind the first
+    reduction is copied to workgroup memory before it, by
+    `nvgpu.device_async_copy`: each thread, or each warp, copies what it reads.
+
     ```mlir
     %v = vector.transfer_read %row[%c512], %pad : memref<4096xf32>, vector<512xf32>
     %s = vector.reduction <add>, %v : vector<512xf32> into f32
@@ -222,7 +226,10 @@ def NormDistributePass : Norm_KernelPass<"norm-distribute"> {
     ```
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
                            "::mlir::gpu::GPUDialect",
+                           "::mlir::nvgpu::NVGPUDialect",
+                           "::mlir::NVVM::NVVMDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
 }
