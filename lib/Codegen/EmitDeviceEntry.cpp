@@ -72,6 +72,10 @@ public:
     fields.setAddress(start->getArgument(0));
     Value begin = start->getArgument(1), end = start->getArgument(2);
     Value row = fields.add(begin, getRowOfLaunch());
+    // The body reads the weight of rows that are not there.
+    if (schedule.getRowsPerBlock() > 1)
+      row = LLVM::UMinOp::create(b, loc, row,
+                                 fields.subtract(end, fields.constant(1)));
     Value inner = fields.loadInteger(layout.inner);
     auto [outer, rest] = divide(row, inner, start->getArgument(3));
     LLVM::CallOp::create(

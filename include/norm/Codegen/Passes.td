@@ -44,7 +44,7 @@ def NormEmitDeviceEntryPass
     takes `(struct normc_rows, int64_t begin, int64_t end, uint64_t reciprocal)`
     by value, the last being 2^64 - 1 over `inner`. Thread t of a block computes
     row `begin + block * rows_per_block + t / threads_per_row`, whose addresses
-    it finds by itself, without a division, so that rows of any two strides are
+    (the last row's where that is none) it finds by itself, without a division, so that rows of any two strides are
     one launch; the grid has a block for each `rows_per_block` of `end - begin`
     rows.
   }];
