@@ -56,13 +56,12 @@ def test_rmsnorm(tmp_path, dtype, n):
     result = run(tmp_path, "rmsnorm", dtype, (rows, n))
     assert result.returncode == 0, result.stderr
     assert " 0 out of bounds" in result.stdout
-    # x and y once; the weight once for each row of a block, there or not where
-    # it is read before x.
+    # x, y and weight once, the weight also for rows of a block that are not there.
     row = n * np.dtype(DTYPES[dtype]).itemsize
-    per_block = 32 if n == 128 else 4 if n == 769 and dtype != "f32" else 1
-    weights = -(-rows // per_block) * per_block
-    assert counted(result) == {"loaded": (rows + weights) * row,
-                               "stored": rows * row}
+    per_block = {128: 32, 769: 4}.get(n, 1)
+    counts = counted(result)
+    assert counts["stored"] == rows * row
+    assert 0 <= counts["loaded"] - 2 * rows * row <= -rows % per_block * row
 
 
 def test_without_clusters_a_long_row_is_held_in_shared_memory(tmp_path):
