@@ -22,6 +22,7 @@
 #include "mlir/Dialect/MemRef/Utils/MemRefUtils.h"
 #include "mlir/Dialect/NVGPU/IR/NVGPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
 #include "mlir/Dialect/Vector/Transforms/VectorDistribution.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -470,17 +471,36 @@ public:
   AccessBuilder(Operation *op, VectorType type, Value memory, Value index,
                 int64_t alignment, int64_t multiple)
       : b(op), loc(op->getLoc()), type(type), memory(memory), index(index),
-        alignment(alignment), multiple(multiple) {}
+        alignment(alignment),
+        each(std::min(type.getNumElements(),
+                      alignment * 8 / type.getElementTypeBitWidth())),
+        multiple(multiple) {}
 
   IRRewriter &builder() { return b; }
 
+  /// Access by access: LLVM would put two narrow ones together before it reads
+  /// the next.
   Value load() {
-    return vector::LoadOp::create(b, loc, type, memory, index,
-                                  /*nontemporal=*/false, alignment);
+    auto loadAt = [&](VectorType part, Value at) -> Value {
+      return vector::LoadOp::create(b, loc, part, memory, at,
+                                    /*nontemporal=*/false, alignment);
+    };
+    if (each == type.getNumElements())
+      return loadAt(type, index);
+    Value all = ub::PoisonOp::create(b, loc, type);
+    auto part = VectorType::get(each, type.getElementType());
+    for (int64_t i = 0; i < type.getNumElements(); i += each)
+      all = vector::InsertStridedSliceOp::create(
+          b, loc, loadAt(part, indexOf(i)), all, i, int64_t(1));
+    return all;
   }
   void store(Value vector) {
-    vector::StoreOp::create(b, loc, vector, memory, index,
-                            /*nontemporal=*/false, alignment);
+    for (int64_t i = 0; i < type.getNumElements(); i += each) {
+      Value part = vector::ExtractStridedSliceOp::create(b, loc, vector, i,
+                                                         each, int64_t(1));
+      vector::StoreOp::create(b, loc, part, memory, indexOf(i),
+                              /*nontemporal=*/false, alignment);
+    }
   }
 
   /// The first `left` elements, which may be none or more than there are; the
@@ -577,6 +597,7 @@ private:
   VectorType type;
   Value memory, index;
   llvm::MaybeAlign alignment;
+  int64_t each; ///< elements of one access
   int64_t multiple;
 };
 } // namespace

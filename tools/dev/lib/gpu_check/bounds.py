@@ -138,6 +138,11 @@ BOUNDS = (
           "KiB per SM, of which half or less are loads; warps that reduce or "
           "store load nothing meanwhile (bytes, in the order of the PTX).",
           lambda each: each.explained.in_flight, _constant(IN_FLIGHT_BYTES), True),
+    Bound("in flight, others", "The same of the instances for rows that are "
+          "aligned to less.", lambda each: each.explained.others_in_flight,
+          _constant(IN_FLIGHT_BYTES), True),
+    Bound("spills, others", "No spills and no stack in those either (bytes).",
+          lambda each: each.explained.others_spill_bytes, _constant(0)),
     Bound("in flight, sass", "The same in the order that ptxas chose (with "
           "--sass).", lambda each: each.explained.code_in_flight,
           _constant(IN_FLIGHT_BYTES), True),

@@ -67,7 +67,8 @@ def _optional(kind, found):
 
 
 class Explained:
-    """Of one kernel, the instance for aligned rows."""
+    """Of one kernel, the instance for aligned rows; of those for rows that are
+    aligned to less, the worst."""
 
     def __init__(self, found, ptxas):
         instance = found["instances"][0]
@@ -83,6 +84,13 @@ class Explained:
         # PTX and of the machine code; None where they are not known.
         self.in_flight = instance["in_flight"]
         self.code_in_flight = instance["code_in_flight"]
+        others = found["instances"][1:]
+        self.others_spill_bytes = max(
+            (each["resources"]["spill_bytes"] + each["resources"]["stack_bytes"]
+             for each in others if each["resources"]), default=None)
+        self.others_in_flight = min(
+            (each["in_flight"] for each in others if each["in_flight"]),
+            default=None)
         self._operands = instance["operands"]
         self._calls = {call["rows"]: call for call in instance["calls"]}
 
