@@ -163,6 +163,9 @@ static normc_cuda_kernel describeInstance(const KernelRequest &request,
   kernel.n_min = instance.sizes.smallest;
   kernel.n_max = instance.sizes.largest;
   kernel.rows_bytes = sizeof(normc_rows);
+  auto target = function->getAttrOfType<StringAttr>(NormDialect::kTargetAttr);
+  if (hasDependentLaunch(target))
+    kernel.flags |= NORMC_CUDA_PDL;
   normc_kernel_info info = makeKernelInfo(request);
   const normc_dtype *types[] = {
       &info.x, &info.residual,     &info.weight,    &info.bias, &info.scale,

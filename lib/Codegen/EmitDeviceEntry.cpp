@@ -18,6 +18,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "norm/Codegen/Passes.h"
 #include "norm/Dialect/Norm/IR/NormDialect.h"
+#include "norm/Target/NVPTXTarget.h"
 
 namespace mlir::norm {
 #define GEN_PASS_DEF_NORMEMITDEVICEENTRYPASS
@@ -30,11 +31,13 @@ using namespace mlir::norm;
 namespace {
 class DeviceEmitter {
 public:
-  /// `operands`: what the launch gives to the body, in its order.
+  /// `operands`: what the launch gives to the body, in its order; `waits`: for
+  /// the kernel before.
   DeviceEmitter(LLVM::LLVMFuncOp body, const RowLayout &layout,
-                ArrayRef<unsigned> operands, GPUScheduleAttr schedule)
+                ArrayRef<unsigned> operands, GPUScheduleAttr schedule,
+                bool waits)
       : body(body), layout(layout), operands(operands), schedule(schedule),
-        loc(body.getLoc()), b(body.getContext()), fields(b, loc),
+        waits(waits), loc(body.getLoc()), b(body.getContext()), fields(b, loc),
         i64(b.getI64Type()) {}
 
   void run(StringRef name) {
@@ -78,9 +81,15 @@ public:
                                  fields.subtract(end, fields.constant(1)));
     Value inner = fields.loadInteger(layout.inner);
     auto [outer, rest] = divide(row, inner, start->getArgument(3));
-    LLVM::CallOp::create(
-        b, loc, body,
-        getOperands(outer, rest, begin, fields.subtract(end, begin)));
+    SmallVector<Value> operands =
+        getOperands(outer, rest, begin, fields.subtract(end, begin));
+    // Up to here the kernel before may still run. The one behind may start now,
+    // and waits for this one itself.
+    if (waits)
+      for (auto kind : {NVVM::GridDepActionKind::wait,
+                        NVVM::GridDepActionKind::launch_dependents})
+        NVVM::GriddepcontrolOp::create(b, loc, kind);
+    LLVM::CallOp::create(b, loc, body, operands);
     LLVM::ReturnOp::create(b, loc, ValueRange());
   }
 
@@ -145,6 +154,7 @@ private:
   const RowLayout &layout;
   ArrayRef<unsigned> operands;
   GPUScheduleAttr schedule;
+  bool waits;
   Location loc;
   OpBuilder b;
   RowStruct fields;
@@ -192,7 +202,13 @@ struct NormEmitDeviceEntryPass
     if (!body || body.getNumArguments() != expected)
       return launch->emitError("must launch an llvm.func whose memrefs are "
                                "expanded");
-    DeviceEmitter(body, *layout, operands, schedule).run(function.getName());
+    auto device = body->getParentOfType<gpu::GPUModuleOp>();
+    bool waits = false;
+    if (ArrayAttr targets = device.getTargetsAttr())
+      for (auto target : targets.getAsRange<NVVM::NVVMTargetAttr>())
+        waits = hasDependentLaunch(target.getChip());
+    DeviceEmitter(body, *layout, operands, schedule, waits)
+        .run(function.getName());
     // The kernel has other parameters now: the runtime launches it.
     function.erase();
     return success();

@@ -257,7 +257,9 @@ static enum normc_status configure(const struct normc_driver *driver,
     attribute->value.cluster.x = (unsigned)kernel->cluster;
     attribute->value.cluster.y = attribute->value.cluster.z = 1;
   }
-  if (kernel->flags & NORMC_CUDA_PDL && gpu->arch >= 90) {
+  // Drivers before 12.3 cannot capture such launches.
+  if (kernel->flags & NORMC_CUDA_PDL && gpu->arch >= 90 &&
+      driver->version >= 12030) {
     struct normc_cu_launch_attribute *attribute =
         &loaded->attributes[loaded->attribute_count++];
     attribute->id = NORMC_CU_LAUNCH_PROGRAMMATIC_STREAM_SERIALIZATION;

@@ -120,6 +120,9 @@ Place normc::simulator::findPlace(Warp &warp, const Instruction &instruction,
     break;
   default:
     place.host = machine.findGlobal(address, bytes);
+    if (warp.depends >> lane & 1)
+      machine.report(Kind::Dependency, warp, lane, instruction,
+                     "accesses global memory before griddepcontrol.wait");
     break;
   }
   if (place.space == Space::Generic)
@@ -376,7 +379,7 @@ uint32_t normc::simulator::access(Warp &warp, const Instruction &instruction,
   forLanes(lanes, [&](unsigned lane) {
     addresses[lane] = addressOf(warp, instruction, row, lane);
   });
-  if (instruction.space == Space::Global &&
+  if (instruction.space == Space::Global && !(warp.depends & lanes) &&
       accessOneAllocation(machine, addresses, lanes, bytes, host)) {
     countGlobal(machine, addresses, lanes, bytes, touch);
     return lanes;

@@ -46,6 +46,7 @@ void Cluster::resetBlock(Block &block) {
         block.rank * static_cast<unsigned>(block.warps.size()) + w;
     unsigned left = size - w * warpSize;
     warp.exists = left < warpSize ? (1u << left) - 1 : allLanes;
+    warp.depends = machine->launch.programmatic ? warp.exists : 0;
     warp.ready = warp.exists;
   }
   block.shared.resize(machine->sharedEnd);

@@ -79,8 +79,19 @@ void normc::simulator::encodeControl(Encoder &encoder) {
   encoder.emit(nullptr, Flow::Exit);
 }
 
-/// What changes neither values nor who waits for whom: caches, clocks, other
-/// grids (which never overlap here).
+/// Grids never overlap here, but what a thread does before it has waited for
+/// the one before is remembered.
+void normc::simulator::encodeDependency(Encoder &encoder) {
+  if (encoder.take("launch_dependents"))
+    return encoder.emit([](Warp &, const Instruction &, uint32_t) {});
+  if (!encoder.take("wait"))
+    return encoder.fail("needs wait or launch_dependents");
+  encoder.emit([](Warp &warp, const Instruction &, uint32_t lanes) {
+    warp.depends &= ~lanes;
+  });
+}
+
+/// What changes neither values nor who waits for whom: caches and clocks.
 void normc::simulator::encodeNothing(Encoder &encoder) {
   encoder.ignore({"u32",
                   "b64",
@@ -98,8 +109,6 @@ void normc::simulator::encodeNothing(Encoder &encoder) {
                   "L2::128B",
                   "fractional",
                   "range",
-                  "launch_dependents",
-                  "wait",
                   "inc",
                   "dec",
                   "sync",

@@ -82,7 +82,7 @@ Family normc::simulator::findFamily(std::string_view name) {
       {"nanosleep", encodeNothing},
       {"prefetch", encodeNothing},
       {"prefetchu", encodeNothing},
-      {"griddepcontrol", encodeNothing},
+      {"griddepcontrol", encodeDependency},
       {"applypriority", encodeNothing},
       {"discard", encodeNothing},
       {"setmaxnreg", encodeNothing},

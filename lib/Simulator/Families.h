@@ -35,6 +35,7 @@ void encodeConvert(Encoder &encoder);
 void encodeMove(Encoder &encoder);
 void encodeAddress(Encoder &encoder);
 void encodeControl(Encoder &encoder);
+void encodeDependency(Encoder &encoder);
 void encodeNothing(Encoder &encoder);
 void encodeAccess(Encoder &encoder);
 void encodeAtomic(Encoder &encoder);

@@ -98,6 +98,7 @@ struct Warp {
   Clock seen[warpSize];
 
   uint32_t triedWait = 0; ///< whose mbarrier wait has failed once
+  uint32_t depends = 0;   ///< on the launch before: no griddepcontrol.wait yet
 
   std::vector<AsyncCopy> copies;
   unsigned openGroup[warpSize] = {};

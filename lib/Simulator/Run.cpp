@@ -40,6 +40,8 @@ const char *normc::simulator::toString(Finding::Kind kind) {
     return "cluster barrier";
   case Finding::Kind::UnwrittenShared:
     return "unwritten shared memory";
+  case Finding::Kind::Dependency:
+    return "dependency";
   }
   return "unknown";
 }

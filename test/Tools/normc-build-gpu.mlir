@@ -9,6 +9,8 @@
 // CHECK-NEXT: .param .u64
 // CHECK-NEXT: .param .u64
 // CHECK: .maxntid 64, 1, 1
+// CHECK: griddepcontrol.wait
+// CHECK: griddepcontrol.launch_dependents
 // CHECK-COUNT-8: cp.async.ca.shared.global {{.*}}, 16;
 // CHECK: bar.warp.sync{{.*}}-1;
 // CHECK-COUNT-8: ld.global.v4.b32
@@ -25,7 +27,7 @@
 // Rows of 64 in 16 bits: 4 threads each, 32 in a block. Shuffles name the row's
 // own lanes, since other rows of the warp may not be there.
 // RUN: normc build rmsnorm --dtype=f16 --n=64 --target=sm_80 --emit=ptx -o - \
-// RUN:   | FileCheck %s --check-prefix=SHORT --implicit-check-not=bar.sync
+// RUN:   | FileCheck %s --check-prefix=SHORT --implicit-check-not=bar.sync --implicit-check-not=griddepcontrol
 // SHORT: mov.u32 [[LANE:%r[0-9]+]], %laneid
 // SHORT: and.b32 [[FIRST:%r[0-9]+]], [[LANE]], 28
 // SHORT: mov.b32 [[FOUR:%r[0-9]+]], 15;

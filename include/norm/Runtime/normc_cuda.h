@@ -47,7 +47,9 @@ struct normc_cuda_image {
 /// Bits of `normc_cuda_kernel::flags`.
 enum normc_cuda_flags {
   /// The kernel waits for the one before it by itself (griddepcontrol), so both
-  /// may overlap: programmatic stream serialization, where the GPU has it.
+  /// may overlap: programmatic stream serialization, from sm_90 and CUDA 12.3
+  /// on.
+  /// Without it the kernel is launched when the one before has ended.
   NORMC_CUDA_PDL = 1,
   /// Every launch asks the driver whether the pointers are device memory. The
   /// environment variable NORMC_CUDA_CHECK=1 does this for all kernels.

@@ -36,6 +36,7 @@ struct Finding {
     ShuffleMask,     ///< a mask without the thread itself, or with absent ones
     ClusterBarrier,  ///< cluster barriers and blocks' lifetimes
     UnwrittenShared, ///< a read of shared memory that nothing has written
+    Dependency, ///< global memory while the launch before may still write it
   };
   Kind kind;
   std::string message;
@@ -74,6 +75,9 @@ struct Launch {
   /// Blocks of a cluster; an entry's .reqnctapercluster stands for {1, 1, 1}.
   unsigned cluster[3] = {1, 1, 1};
   size_t dynamicShared = 0;
+  /// Programmatic stream serialization: the launch before may still run until
+  /// a thread has executed griddepcontrol.wait.
+  bool programmatic = false;
   /// As cuLaunchKernel's kernelParams: a pointer to each argument.
   const void *const *parameters = nullptr;
   /// Draws the order of blocks and warps, and what memory holds before it is

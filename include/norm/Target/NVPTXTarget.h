@@ -34,6 +34,11 @@ llvm::StringRef getNVPTXFeatures(llvm::StringRef architecture);
 /// Whether blocks of a resolved architecture can form clusters.
 bool hasClusters(llvm::StringRef architecture);
 
+/// Whether a kernel of a resolved architecture can be launched before the one
+/// before it has ended, and wait for that itself (programmatic dependent
+/// launch).
+bool hasDependentLaunch(llvm::StringRef architecture);
+
 /// Bytes of the widest access of a thread to global memory on a resolved
 /// architecture.
 int64_t getWidestAccess(llvm::StringRef architecture);

@@ -125,6 +125,7 @@ static normc_cu_result readCluster(const State &all,
     case NORMC_CU_LAUNCH_PROGRAMMATIC_STREAM_SERIALIZATION:
       if (all.part->arch < 90)
         return NORMC_CU_NOT_SUPPORTED;
+      launch.programmatic = attribute.value.programmatic_stream_serialization;
       break;
     default:
       return NORMC_CU_NOT_SUPPORTED;

@@ -58,6 +58,10 @@ bool mlir::norm::hasClusters(llvm::StringRef architecture) {
   return getArchitectureNumber(architecture) >= 90;
 }
 
+bool mlir::norm::hasDependentLaunch(llvm::StringRef architecture) {
+  return getArchitectureNumber(architecture) >= 90;
+}
+
 int64_t mlir::norm::getWidestAccess(llvm::StringRef architecture) {
   return getArchitectureNumber(architecture) >= 100 ? 32 : 16;
 }

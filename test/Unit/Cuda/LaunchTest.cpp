@@ -247,21 +247,24 @@ TEST(Launch, MoreBlocksThanAGridHas) {
   });
 }
 
-TEST(Launch, ClusterAndPdl) {
-  inChild({}, [] {
+TEST(Launch, ProgrammaticDependentLaunch) {
+  auto findings = [] {
     Kernel kernel;
     kernel.kernel.flags = NORMC_CUDA_PDL;
     Matrix matrix(4, 8);
     EXPECT_EQ(kernel.launch(matrix.args, 0, 4), NORMC_OK) << kernel.message;
     EXPECT_TRUE(matrix.isDone(0, 4));
+    return std::string(normc_sim_findings(NORMC_SIM_TEXT));
+  };
+  // `twice` does not wait for the launch before, as it would have to.
+  inChild({}, [&] {
+    EXPECT_NE(findings().find("before griddepcontrol.wait"), std::string::npos);
   });
-  // The stand-in refuses the attribute there, as it must not be given.
-  inChild({{"NORMC_SIM_ARCH", "sm_80"}}, [] {
-    Kernel kernel;
-    kernel.kernel.flags = NORMC_CUDA_PDL;
-    Matrix matrix(4, 8);
-    EXPECT_EQ(kernel.launch(matrix.args, 0, 4), NORMC_OK) << kernel.message;
-  });
+  // Older drivers cannot capture such launches, older GPUs do not know them:
+  // the stand-in would refuse the attribute.
+  inChild({{"NORMC_SIM_DRIVER_VERSION", "12020"}},
+          [&] { EXPECT_EQ(findings(), ""); });
+  inChild({{"NORMC_SIM_ARCH", "sm_80"}}, [&] { EXPECT_EQ(findings(), ""); });
 }
 
 //===----------------------------------------------------------------------===//

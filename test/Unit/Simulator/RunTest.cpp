@@ -125,6 +125,21 @@ TEST(Run, EntriesSayWhatTheyNeed) {
   EXPECT_EQ(entry->cluster[1], 2u);
 }
 
+TEST(Run, WaitsForTheLaunchBefore) {
+  const std::string store = "st.global.b32 [%p0], 1;\n";
+  const std::string wait = "griddepcontrol.wait;\n"
+                           "griddepcontrol.launch_dependents;\n";
+  auto run = [](const std::string &body, bool programmatic) {
+    Simulation simulation(Source{body});
+    simulation.give(std::vector<uint32_t>(1));
+    simulation.launch.programmatic = programmatic;
+    return simulation.run(1, 1);
+  };
+  EXPECT_FINDING(run(store + wait, true), Kind::Dependency);
+  EXPECT_CLEAN(run(wait + store, true));
+  EXPECT_CLEAN(run(store, false));
+}
+
 TEST(Run, StopsAtTraps) {
   Source source;
   source.body = "setp.eq.u32 %p, %t, 37;\n@%p trap;\nst.global.u32 [%p0], 1;";
