@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Gives a device function the parameters (struct normc_rows, begin, end,
-// reciprocal of `inner`). Each thread finds the addresses of its own row; to
-// the body they are a matrix whose rows lie on one another.
+// reciprocal of `inner`, 0 where all rows have one outer index). Each thread
+// finds the addresses of its own row; to the body they are a matrix whose rows
+// lie on one another.
 //
 //===----------------------------------------------------------------------===//
 
@@ -80,7 +81,18 @@ public:
       row = LLVM::UMinOp::create(b, loc, row,
                                  fields.subtract(end, fields.constant(1)));
     Value inner = fields.loadInteger(layout.inner);
-    auto [outer, rest] = divide(row, inner, start->getArgument(3));
+    Value reciprocal = start->getArgument(3);
+    Block *split = entry.addBlock(), *go = entry.addBlock();
+    Value isFlat = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq,
+                                        reciprocal, fields.constant(0));
+    LLVM::CondBrOp::create(b, loc, isFlat, go,
+                           ValueRange{fields.constant(0), row}, split,
+                           ValueRange());
+    b.setInsertionPointToStart(split);
+    auto [quotient, remainder] = divide(row, inner, reciprocal);
+    LLVM::BrOp::create(b, loc, ValueRange{quotient, remainder}, go);
+    Value outer = go->addArgument(i64, loc), rest = go->addArgument(i64, loc);
+    b.setInsertionPointToStart(go);
     SmallVector<Value> operands =
         getOperands(outer, rest, begin, fields.subtract(end, begin));
     // Up to here the kernel before may still run. The one behind may start now,

@@ -104,7 +104,9 @@ static enum normc_status enqueue(const struct launch *launch,
     rows = &own;
   }
   int64_t begin = launch->begin, end;
-  uint64_t reciprocal = UINT64_MAX / (uint64_t)launch->rows->inner;
+  uint64_t reciprocal = launch->end <= launch->rows->inner
+                            ? 0
+                            : UINT64_MAX / (uint64_t)launch->rows->inner;
   void *parameters[] = {rows, &begin, &end, &reciprocal};
   struct normc_cu_launch_config config;
   config.grid_y = config.grid_z = config.block_y = config.block_z = 1;

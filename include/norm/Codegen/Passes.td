@@ -42,11 +42,12 @@ def NormEmitDeviceEntryPass
     `gpu.module`, whose memrefs are expanded. After: that one is internal, and
     the module has a kernel called like the `func.func`, in its place, that
     takes `(struct normc_rows, int64_t begin, int64_t end, uint64_t reciprocal)`
-    by value, the last being 2^64 - 1 over `inner`. Thread t of a block computes
-    row `begin + block * rows_per_block + t / threads_per_row`, whose addresses
-    (the last row's where that is none) it finds by itself, without a division,
-    so that rows of any two strides are one launch; the grid has a block for
-    each `rows_per_block` of `end - begin` rows. From sm_90 on a thread executes
+    by value, the last being 2^64 - 1 over `inner`, or 0 where `end` is not more
+    than `inner`. Thread t of a block computes row `begin + block *
+    rows_per_block + t / threads_per_row`, whose addresses (the last row's where
+    that is none) it finds by itself, without a division, so that rows of any
+    two strides are one launch; the grid has a block for each
+    `rows_per_block` of `end - begin` rows. From sm_90 on a thread executes
     `griddepcontrol.wait` before it accesses global memory, and then
     `launch_dependents`, so that a launch may overlap with the one before.
   }];

@@ -60,10 +60,10 @@ enum normc_cuda_flags {
 enum { NORMC_CUDA_OPERANDS = 10 };
 
 /// A kernel and how it is launched. Its entry takes four parameters: a struct
-/// normc_rows by value, the range of rows as two int64_t, and as uint64_t 2^64
-/// - 1 divided by `inner`, rounded down. A row belongs to `threads_per_row`
-/// threads of each of `cluster` blocks, a block to `rows_per_block` rows; block
-/// and grid have one dimension.
+/// normc_rows by value, the range of rows as two int64_t, and as uint64_t what
+/// 2^64 - 1 is divided by `inner`, rounded down, or 0 where no row is beyond
+/// `inner`. A row belongs to `threads_per_row` threads of each of `cluster`
+/// blocks, a block to `rows_per_block` rows; block and grid have one dimension.
 struct normc_cuda_kernel {
   uint32_t struct_size;
   uint32_t abi;     ///< NORMC_ABI that the kernel was built with

@@ -112,7 +112,7 @@ def _simulate(library, ptx, description):
                            description["symbol"])
     rows = _arguments(driver, description)
     begin, end = ctypes.c_int64(0), ctypes.c_int64(description["rows"])
-    reciprocal = ctypes.c_uint64((2**64 - 1) // rows.inner)
+    reciprocal = ctypes.c_uint64(0)  # all rows have one outer index
     parameters = (ctypes.c_void_p * 4)(*(
         ctypes.cast(ctypes.pointer(each), ctypes.c_void_p)
         for each in (rows, begin, end, reciprocal)))
