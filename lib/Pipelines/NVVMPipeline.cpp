@@ -53,6 +53,7 @@ static void addConversion(OpPassManager &device) {
   device.addPass(createNormPrepareNVVMPass());
   device.addPass(createConvertVectorToLLVMPass());
   device.addPass(createConvertGpuOpsToNVVMOps());
+  device.addPass(createConvertNVVMToLLVMPass());
   device.addPass(createArithToLLVMConversionPass());
   device.addPass(createConvertIndexToLLVMPass());
   device.addPass(createReconcileUnrealizedCastsPass());

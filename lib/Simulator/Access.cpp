@@ -180,9 +180,8 @@ static void reportConflict(Warp &warp, const Instruction &instruction,
   machine.report(kind, warp, lane, instruction, text);
 }
 
-/// Another block must have begun, and must not end before this access.
-static void checkRemote(Warp &warp, const Instruction &instruction,
-                        unsigned lane, Block &block) {
+void normc::simulator::checkBegun(Warp &warp, const Instruction &instruction,
+                                  unsigned lane, Block &block) {
   Cluster &cluster = *warp.block->cluster;
   unsigned perBlock =
       cluster.threads / static_cast<unsigned>(cluster.blocks.size());
@@ -198,10 +197,6 @@ static void checkRemote(Warp &warp, const Instruction &instruction,
                             "accesses shared memory of block " +
                                 std::to_string(block.rank) +
                                 " of the cluster, which may not have begun");
-  if (block.remoteAccesses.empty())
-    block.remoteAccesses.resize(cluster.threads);
-  block.remoteAccesses[warp.threadInCluster(lane)] = {warp.time, &warp,
-                                                      &instruction};
 }
 
 /// What acquire and release do at an address, and what fences make of strong
@@ -248,8 +243,12 @@ void normc::simulator::touchShared(Warp &warp, const Instruction &instruction,
   Conflict conflict = block.shadow.access(access, offset, bytes);
   if (conflict.kind != Conflict::None)
     reportConflict(warp, instruction, lane, conflict, access.write);
-  if (&block != warp.block)
-    checkRemote(warp, instruction, lane, block);
+  if (&block != warp.block) {
+    checkBegun(warp, instruction, lane, block);
+    // It must not end before this access.
+    block.remoteAccesses[warp.threadInCluster(lane)] = {warp.time, &warp, lane,
+                                                        &instruction};
+  }
   if (access.strong)
     orderShared(warp, instruction, lane, block, offset, touch);
 }
@@ -270,7 +269,7 @@ void normc::simulator::touchSharedAsync(
   if (conflict.kind != Conflict::None)
     reportConflict(warp, instruction, lane, conflict, write);
   if (&block != warp.block)
-    checkRemote(warp, instruction, lane, block);
+    checkBegun(warp, instruction, lane, block);
 }
 
 void normc::simulator::executeFence(Warp &warp, const Instruction &,

@@ -52,6 +52,10 @@ bool checkAlignment(Warp &warp, const Instruction &instruction, unsigned lane,
 void touchShared(Warp &warp, const Instruction &instruction, unsigned lane,
                  Block &block, uint32_t offset, uint32_t bytes, Touch touch);
 
+/// Reports that another block, whose shared memory is used, may not have begun.
+void checkBegun(Warp &warp, const Instruction &instruction, unsigned lane,
+                Block &block);
+
 /// As touchShared, of an asynchronous copy that a lane starts. It reads as
 /// `author` at `time`, or writes: then the bytes are in flight until
 /// Shadow::arrive.

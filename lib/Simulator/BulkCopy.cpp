@@ -33,6 +33,8 @@ static bool findBarrier(Warp &warp, const Instruction &instruction,
   Place place = findPlace(warp, instruction, lane, Space::Cluster, address, 8);
   if (!place.host)
     return false;
+  if (place.block != warp.block)
+    checkBegun(warp, instruction, lane, *place.block);
   copy.barrierBlock = place.block;
   copy.barrierOffset = place.offset;
   return findMbarrier(warp, lane, *place.block, place.offset) != nullptr;
@@ -174,6 +176,9 @@ void Cluster::finishBulkCopy(size_t index) {
   copy.block->shadow.arrive(copy.offset, copy.bytes, mbarrier.agent, time,
                             copy.instruction->line);
   mbarrier.clocks.add(mbarrier.agent, time);
+  if (copy.block != copy.warp->block)
+    copy.block->remoteAccesses[mbarrier.agent] = {time, copy.warp, copy.lane,
+                                                  copy.instruction};
   mbarrier.transactions -= copy.bytes;
   tryMbarrier(*copy.barrierBlock, copy.barrierOffset);
 }

@@ -143,16 +143,16 @@ void Cluster::run() {
 }
 
 /// A block's memory may go when its last thread exits; whoever uses it must
-/// have told some thread of that block by then.
+/// have told some thread of that block by then, and one must have waited for
+/// copies to arrive.
 void Cluster::checkRemoteAccesses() {
   for (Block &block : blocks) {
     if (block.remoteAccesses.empty())
       continue;
     Clock known = block.exitClocks.take();
-    for (unsigned thread = 0; thread < threads; ++thread) {
-      const RemoteAccess &access = block.remoteAccesses[thread];
-      if (access.warp && known[thread] < access.time)
-        machine->report(Kind::ClusterBarrier, *access.warp, thread % warpSize,
+    for (const auto &[agent, access] : block.remoteAccesses) {
+      if (known[agent] < access.time)
+        machine->report(Kind::ClusterBarrier, *access.warp, access.lane,
                         *access.instruction,
                         "accesses shared memory of block " +
                             std::to_string(block.rank) +

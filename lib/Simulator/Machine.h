@@ -195,10 +195,12 @@ struct Mbarrier {
   std::vector<std::pair<Warp *, unsigned>> waiters;
 };
 
-/// A thread's last access to another block's shared memory.
+/// The last access of a thread, or of an mbarrier's copies, to another block's
+/// shared memory.
 struct RemoteAccess {
   Time time = 0;
   const Warp *warp = nullptr;
+  unsigned lane = 0;
   const Instruction *instruction = nullptr;
 };
 
@@ -215,7 +217,7 @@ struct Block {
   uint64_t barriersPassed = 0;
   std::map<uint32_t, Mbarrier> mbarriers;
   ClockBuilder exitClocks;
-  std::vector<RemoteAccess> remoteAccesses; ///< by thread; empty without any
+  std::map<unsigned, RemoteAccess> remoteAccesses; ///< by agent
   // Of atomics with release or acquire semantics, by offset.
   std::map<uint32_t, Clock> releases;
 

@@ -119,6 +119,7 @@ builtin.module(
     norm-prepare-nvvm,
     convert-vector-to-llvm{enable-amx=false enable-arm-bf16=false enable-arm-i8mm=false enable-arm-neon=false enable-arm-sve=false enable-x86vector=false force-32bit-vector-indices=true reassociate-fp-reductions=false use-vector-alignment=false vector-contract-lowering=dot vector-transpose-lowering=eltwise},
     convert-gpu-to-nvvm{allow-pattern-rollback=true  has-redux=false index-bitwidth=0 use-bare-ptr-memref-call-conv=false},
+    convert-nvvm-to-llvm,
     convert-arith-to-llvm{index-bitwidth=0},
     convert-index-to-llvm{index-bitwidth=0},
     reconcile-unrealized-casts,

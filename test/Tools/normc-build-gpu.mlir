@@ -40,17 +40,23 @@
 // TAIL-COUNT-2: ld.global.b16
 // TAIL: st.global.b16
 
-// A cluster of 4 blocks: each warp's sum goes to all of them, one barrier.
+// A cluster of 4 blocks: each warp's sums go to all of them, where as many bytes
+// arrive as the block waits for.
 // RUN: normc build rmsnorm --dtype=bf16 --n=65536 --target=sm_90 --emit=ptx -o - \
 // RUN:   | FileCheck %s --check-prefix=CLUSTER --implicit-check-not=bar.sync
 // CLUSTER: .reqnctapercluster 4
+// CLUSTER: mbarrier.init.shared.b64
+// CLUSTER: mov.b32 [[BYTES:%r[0-9]+]], 256;
+// CLUSTER: mbarrier.arrive.expect_tx.shared.b64 {{.*}}, [[BYTES]];
+// CLUSTER: fence.mbarrier_init.release.cluster
 // CLUSTER: barrier.cluster.arrive.relaxed.aligned
 // CLUSTER: ld.global.v4.b32
 // CLUSTER: barrier.cluster.wait.aligned
 // CLUSTER: mapa.shared::cluster
-// CLUSTER: st.shared::cluster.b32
-// CLUSTER: barrier.cluster.arrive.aligned
-// CLUSTER: barrier.cluster.wait.aligned
+// CLUSTER-COUNT-2: st.async.shared::cluster.mbarrier::complete_tx::bytes.b32
+// CLUSTER: mbarrier.try_wait.parity.shared.b64
+// CLUSTER-NOT: barrier.cluster
+// CLUSTER: ld.shared
 
 // RUN: normc build rmsnorm --n=512 --target=sm_80,sm_90 --emit=manifest,nvvm -o %t.out/ | FileCheck %s --check-prefix=FILES
 // RUN: FileCheck %s --check-prefix=MANIFEST < %t.out/normc_rmsnorm_f32_f32_f32_n512_sm_80.manifest.json

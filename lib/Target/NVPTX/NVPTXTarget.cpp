@@ -49,9 +49,9 @@ unsigned mlir::norm::getArchitectureNumber(llvm::StringRef architecture) {
 }
 
 llvm::StringRef mlir::norm::getNVPTXFeatures(llvm::StringRef architecture) {
-  // Relaxed arrival at a cluster's barrier: 8.0, of CUDA 12.0. Accesses of 32
-  // bytes: 8.8, of CUDA 12.9.
-  return getArchitectureNumber(architecture) <= 90 ? "+ptx80" : "+ptx88";
+  // Stores to another block that arrive at an mbarrier: 8.1, of CUDA 12.1.
+  // Accesses of 32 bytes: 8.8, of CUDA 12.9.
+  return getArchitectureNumber(architecture) <= 90 ? "+ptx81" : "+ptx88";
 }
 
 bool mlir::norm::hasClusters(llvm::StringRef architecture) {

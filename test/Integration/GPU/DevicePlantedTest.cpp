@@ -147,9 +147,11 @@ TEST(DevicePlantedTest, Cluster) {
                       {Kind::ClusterBarrier});
   // Before the first shuffle: have all blocks begun?
   cluster.expectFound("barrier\\.cluster\\.wait[^;]*;(\\s*shfl)", "$1",
-                      {Kind::ClusterBarrier});
-  // After the stores to other blocks.
-  cluster.expectFound("(barrier\\.cluster\\.arrive\\.aligned;\\s*)"
-                      "barrier\\.cluster\\.wait[^;]*;",
-                      "$1", {Kind::Race});
+                      {Kind::ClusterBarrier, Kind::UnwrittenShared});
+  // Have all sums arrived?
+  cluster.expectFound("@P1 bra\\.uni DONE;", "bra.uni DONE;",
+                      {Kind::Race, Kind::UnwrittenShared});
+  // Those of one warp do not count.
+  cluster.expectFound("(mov\\.b32[^;]*, )128;", "$01120;",
+                      {Kind::Race, Kind::UnwrittenShared});
 }

@@ -32,7 +32,7 @@
 // PTX: st.global.v4.b32
 
 // SM80: .target sm_80
-// CUBIN: gpu.binary @rmsnorm_kernel [#gpu.object<#nvvm.target<O = 3, chip = "sm_90", features = "+ptx80">
+// CUBIN: gpu.binary @rmsnorm_kernel [#gpu.object<#nvvm.target<O = 3, chip = "sm_90", features = "+ptx81">
 func.func @rmsnorm(
     %x: tensor<?x4096xf32> {bufferization.buffer_layout = strided<[?, 1]>},
     %w: tensor<4096xf32> {bufferization.buffer_layout = strided<[1]>},

@@ -325,6 +325,16 @@ TEST(Bulk, StoresIntoAnotherBlock) {
     EXPECT_EQ(got[1], 1u);
     EXPECT_EQ(got[64], 5u);
     EXPECT_EQ(got[127], 0u);
+    // A block that has waited for what is sent to it may end; one that has not
+    // may be gone when it arrives.
+    complete.body = replaced(source.body, "LAST", "");
+    Simulation alone(complete);
+    alone.give(std::vector<uint32_t>(128));
+    EXPECT_CLEAN(alone.run(2, 32, seed));
+    complete.body = replaced(complete.body, "@!%q bra WAIT;", "");
+    Simulation careless(complete);
+    careless.give(std::vector<uint32_t>(128));
+    EXPECT_FALSE(isClean(careless.run(2, 32, seed)));
   }
 }
 

@@ -71,10 +71,12 @@ public:
 private:
   using Batch = SmallVector<gpu::AllReduceOp>;
   LogicalResult formBatches(SmallVector<Batch> &batches);
-  void lower(Batch &batch);
+  void startCluster(ArrayRef<Batch> batches);
+  void lower(Batch &batch, Value arrival);
   void storeHere(ArrayRef<Value> sums, Value scratch);
-  void storeInCluster(ArrayRef<Value> sums, Value scratch);
-  void exchange(Batch &batch, MutableArrayRef<Value> sums);
+  void sendToCluster(ArrayRef<Value> sums, Value scratch, Value arrival);
+  void exchange(Batch &batch, MutableArrayRef<Value> sums, Value arrival);
+  Value addressOf(Location loc, Value memory);
   Value shuffle(Location loc, vector::CombiningKind kind, Value value,
                 int32_t width);
   Value addWarps(Location loc, vector::CombiningKind kind, Value scratch,
@@ -83,10 +85,15 @@ private:
     return arith::ConstantIndexOp::create(b, loc, value);
   }
 
+  /// Warps of all blocks that share a row.
+  int64_t countWarps() const { return threads * cluster / kWarpSize; }
+
   gpu::LaunchOp launch;
   IRRewriter b;
   int64_t threads; ///< of one block
   int64_t cluster;
+  /// Of each batch the mbarrier to which a cluster's sums arrive.
+  SmallVector<Value> arrivals;
 };
 } // namespace
 
@@ -145,9 +152,22 @@ void BlockReductions::storeHere(ArrayRef<Value> sums, Value scratch) {
                             ValueRange{index(loc, i), warp});
 }
 
-/// Lane l of each warp stores its sums in block l of the cluster. The order is
-/// that of warps over all blocks.
-void BlockReductions::storeInCluster(ArrayRef<Value> sums, Value scratch) {
+/// The address of memory of the block, as that of shared memory.
+Value BlockReductions::addressOf(Location loc, Value memory) {
+  auto shared = LLVM::LLVMPointerType::get(
+      b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
+  Value address =
+      memref::ExtractAlignedPointerAsIndexOp::create(b, loc, memory);
+  address = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
+  return LLVM::IntToPtrOp::create(b, loc, shared, address);
+}
+
+/// Lane l of each warp sends its sums to block l of the cluster, where they
+/// arrive at an mbarrier: stores and the cluster's barrier would wait for all
+/// that the thread has written, and empty the L1. The order is that of warps
+/// over all blocks.
+void BlockReductions::sendToCluster(ArrayRef<Value> sums, Value scratch,
+                                    Value arrival) {
   Location loc = launch.getLoc();
   Value thread = launch.getThreadIds().x, warpSize = index(loc, kWarpSize);
   Value rank = gpu::ClusterBlockIdOp::create(b, loc, gpu::Dimension::x);
@@ -160,23 +180,29 @@ void BlockReductions::storeInCluster(ArrayRef<Value> sums, Value scratch) {
   auto choice = scf::IfOp::create(b, loc, isBlock);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
-  auto shared = LLVM::LLVMPointerType::get(
-      b.getContext(), static_cast<unsigned>(NVVM::NVVMMemorySpace::Shared));
   auto remote = LLVM::LLVMPointerType::get(
       b.getContext(),
       static_cast<unsigned>(NVVM::NVVMMemorySpace::SharedCluster));
-  Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, scratch);
   Value block = arith::IndexCastUIOp::create(b, loc, b.getI32Type(), lane);
-  int64_t bytes = sums.front().getType().getIntOrFloatBitWidth() / 8;
-  int64_t warps = threads * cluster / kWarpSize;
+  Type type = sums.front().getType();
+  Value there =
+      NVVM::MapaOp::create(b, loc, remote, addressOf(loc, scratch), block);
+  Value arrivalThere =
+      NVVM::MapaOp::create(b, loc, remote, addressOf(loc, arrival), block);
+  std::string instruction =
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.b" +
+      std::to_string(type.getIntOrFloatBitWidth()) +
+      " [{$r0}], {$r1}, [{$r2}];";
   for (auto [i, sum] : llvm::enumerate(sums)) {
-    Value number = arith::AddIOp::create(b, loc, warp, index(loc, i * warps));
-    Value address = arith::AddIOp::create(
-        b, loc, base, arith::MulIOp::create(b, loc, number, index(loc, bytes)));
-    address = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), address);
-    Value here = LLVM::IntToPtrOp::create(b, loc, shared, ValueRange{address});
-    Value there = NVVM::MapaOp::create(b, loc, remote, here, block);
-    LLVM::StoreOp::create(b, loc, sum, there);
+    Value number =
+        arith::AddIOp::create(b, loc, warp, index(loc, i * countWarps()));
+    Value offset = arith::IndexCastUIOp::create(b, loc, b.getI64Type(), number);
+    Value place = LLVM::GEPOp::create(b, loc, remote, type, there,
+                                      ArrayRef<LLVM::GEPArg>{offset});
+    // Upstream has no operation for it.
+    NVVM::InlinePtxOp::create(b, loc, TypeRange(),
+                              ValueRange{place, sum, arrivalThere},
+                              ValueRange(), instruction, Value());
   }
 }
 
@@ -185,7 +211,7 @@ void BlockReductions::storeInCluster(ArrayRef<Value> sums, Value scratch) {
 /// are more instructions, and registers beside those that hold the row.
 Value BlockReductions::addWarps(Location loc, vector::CombiningKind kind,
                                 Value scratch, int64_t number) {
-  int64_t warps = threads * cluster / kWarpSize;
+  int64_t warps = countWarps();
   int64_t each = warps < kWarpSize ? warps : warps / kWarpSize;
   Value first = index(loc, 0);
   if (warps >= kWarpSize) {
@@ -209,22 +235,28 @@ Value BlockReductions::addWarps(Location loc, vector::CombiningKind kind,
 }
 
 /// Every thread gets the sums of all warps.
-void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
+void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums,
+                               Value arrival) {
   Location loc = batch.front().getLoc();
-  int64_t warps = threads * cluster / kWarpSize, count = batch.size();
+  int64_t count = batch.size();
   auto space =
       gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   Value scratch = launch.addWorkgroupAttribution(
-      MemRefType::get({count, warps}, sums.front().getType(),
+      MemRefType::get({count, countWarps()}, sums.front().getType(),
                       MemRefLayoutAttrInterface(), space),
       loc);
   if (cluster == 1) {
     storeHere(sums, scratch);
     gpu::BarrierOp::create(b, loc);
   } else {
-    storeInCluster(sums, scratch);
-    NVVM::ClusterArriveOp::create(b, loc, b.getUnitAttr());
-    NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
+    sendToCluster(sums, scratch, arrival);
+    auto number = [&](int64_t value) -> Value {
+      return arith::ConstantIntOp::create(b, loc, value, 32);
+    };
+    constexpr int64_t nanosecondsPerTry = 10000000;
+    NVVM::MBarrierTryWaitParityOp::create(b, loc, addressOf(loc, arrival),
+                                          /*phase=*/number(0),
+                                          number(nanosecondsPerTry));
   }
   for (auto [i, sum] : llvm::enumerate(sums)) {
     vector::CombiningKind kind = gpu::convertReductionKind(*batch[i].getOp());
@@ -232,32 +264,65 @@ void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums) {
   }
 }
 
-void BlockReductions::lower(Batch &batch) {
+void BlockReductions::lower(Batch &batch, Value arrival) {
   b.setInsertionPoint(batch.back());
   SmallVector<Value> sums;
   for (gpu::AllReduceOp op : batch)
     sums.push_back(shuffle(op.getLoc(), gpu::convertReductionKind(*op.getOp()),
                            op.getValue(), std::min(threads, kWarpSize)));
   if (threads * cluster > kWarpSize)
-    exchange(batch, sums);
+    exchange(batch, sums, arrival);
   for (auto [op, sum] : llvm::zip(batch, sums))
     b.replaceOp(op, sum);
+}
+
+/// The first thread says how much will arrive for each batch. A block's memory
+/// is there when all of its cluster have started, which they find out while
+/// they read the row.
+void BlockReductions::startCluster(ArrayRef<Batch> batches) {
+  Location loc = launch.getLoc();
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  b.setInsertionPointToStart(&launch.getBody().front());
+  Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                        launch.getThreadIds().x, index(loc, 0));
+  auto choice = scf::IfOp::create(b, loc, isFirst);
+  NVVM::SyncWarpOp::create(
+      b, loc, arith::ConstantIntOp::create(b, loc, -1, 32).getResult());
+  NVVM::ClusterArriveRelaxedOp::create(b, loc, b.getUnitAttr());
+  b.setInsertionPointToStart(choice.thenBlock());
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(b, loc, value, 32);
+  };
+  for (const Batch &batch : batches) {
+    Value arrival = launch.addWorkgroupAttribution(
+        MemRefType::get({1}, b.getI64Type(), MemRefLayoutAttrInterface(),
+                        space),
+        loc);
+    arrivals.push_back(arrival);
+    gpu::AllReduceOp first = batch.front();
+    int64_t bytes = first.getType().getIntOrFloatBitWidth() / 8 *
+                    static_cast<int64_t>(batch.size()) * countWarps();
+    Value address = addressOf(loc, arrival);
+    NVVM::MBarrierInitOp::create(b, loc, address, number(1), Value());
+    NVVM::MBarrierArriveExpectTxOp::create(
+        b, loc, /*res=*/Type(), address, number(bytes), NVVM::MemScopeKind::CTA,
+        /*relaxed=*/false, /*predicate=*/Value());
+  }
+  NVVM::FenceMbarrierInitOp::create(b, loc);
+  b.setInsertionPoint(SmallVector<Batch>(batches).front().back());
+  NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
 }
 
 LogicalResult BlockReductions::run() {
   SmallVector<Batch> batches;
   if (failed(formBatches(batches)))
     return failure();
-  if (cluster > 1 && !batches.empty()) {
-    // A block's memory is there when all of its cluster have started, which
-    // they find out while they read the row.
-    b.setInsertionPointToStart(&launch.getBody().front());
-    NVVM::ClusterArriveRelaxedOp::create(b, launch.getLoc(), b.getUnitAttr());
-    b.setInsertionPoint(batches.front().back());
-    NVVM::ClusterWaitOp::create(b, launch.getLoc(), b.getUnitAttr());
-  }
-  for (Batch &batch : batches)
-    lower(batch);
+  if (cluster > 1 && !batches.empty())
+    startCluster(batches);
+  arrivals.resize(batches.size());
+  for (auto [batch, arrival] : llvm::zip(batches, arrivals))
+    lower(batch, arrival);
   return success();
 }
 

@@ -246,10 +246,10 @@ def NormLowerReductionsPass : Norm_KernelPass<"norm-lower-reductions"> {
 
     A `gpu.all_reduce` over the threads of a row goes by neighbours as well:
     within a warp by shuffles (xor 1, 2, 4, 8, 16), then warps 2i and 2i + 1,
-    whose sums meet in workgroup memory: in that of each block of a cluster,
-    where they are stored by way of distributed shared memory. Reductions that
-    do not need each other's results share one barrier; each barrier has memory
-    of its own.
+    whose sums meet in workgroup memory: in that of each block of a cluster, to
+    which they are sent by way of distributed shared memory (st.async), and
+    where they arrive at an mbarrier. Reductions that do not need each other's
+    results share one barrier; each barrier has memory of its own.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect",
                            "::mlir::LLVM::LLVMDialect",
