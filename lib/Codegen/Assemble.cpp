@@ -95,8 +95,13 @@ Expected<std::string> mlir::norm::bundleImages(StringRef ptxas,
 }
 
 Expected<std::string> mlir::norm::findDisassembler(StringRef ptxas) {
-  return findCUDAProgram("nvdisasm", "NORMC_NVDISASM",
-                         sys::path::parent_path(ptxas));
+  Expected<std::string> found = findCUDAProgram("nvdisasm", "NORMC_NVDISASM",
+                                                sys::path::parent_path(ptxas));
+  if (found || sys::Process::GetEnv("NORMC_NVDISASM"))
+    return found;
+  return createStringError(toString(found.takeError()) +
+                           "; it is part of the CUDA toolkit and of the PyPI "
+                           "wheel nvidia-cuda-nvdisasm");
 }
 
 Expected<std::string> mlir::norm::disassemble(StringRef disassembler,

@@ -92,14 +92,17 @@ public:
   }
 
   /// R4 of 16 bytes is R4 to R7.
+  /// LDG.E.ENL2.256 names two groups of registers, others one.
   Bursts::Registers loaded() const {
     Bursts::Registers result;
-    unsigned first = 0;
-    if (registers.empty() ||
-        StringRef(registers[0]).drop_front().getAsInteger(10, first))
-      return result;
-    for (unsigned i = 0; i < std::max(1u, bytes() / 4); ++i)
-      result.push_back("R" + std::to_string(first + i));
+    unsigned groups = has("ENL2") ? 2 : 1;
+    for (unsigned group = 0; group < groups && group < registers.size();
+         ++group) {
+      unsigned first = 0;
+      StringRef(registers[group]).drop_front().getAsInteger(10, first);
+      for (unsigned i = 0; i < std::max(1u, bytes() / groups / 4); ++i)
+        result.push_back("R" + std::to_string(first + i));
+    }
     return result;
   }
 
@@ -147,8 +150,10 @@ mlir::norm::parseMachineCode(StringRef text, StringRef name, bool held) {
     // A register that a load overwrites had been waited for.
     if (!copies && bursts.waitsFor(each->registers))
       bursts.wait();
-    if (loads && !each->has("CONSTANT"))
-      bursts.load(each->bytes(), copies ? Bursts::Registers() : each->loaded());
+    if (copies)
+      continue; // of the weight
+    if (loads)
+      bursts.load(each->bytes(), each->loaded());
     else if (stores)
       bursts.store();
     else if (each->is("SHFL"))

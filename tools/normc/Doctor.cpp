@@ -67,7 +67,8 @@ static void printProgram(StringRef name, const Twine &missing) {
   line(name) << (path ? *path : "not found; " + missing.str()) << '\n';
 }
 
-/// ptxas, where `build` finds it, too.
+/// ptxas, where `build` finds it, too, and what `explain` reads machine code
+/// with.
 static void printAssembler() {
   Expected<std::string> ptxas = findPtxas();
   if (!ptxas) {
@@ -80,6 +81,10 @@ static void printAssembler() {
   Expected<std::string> version = getPtxasVersion(*ptxas);
   line("ptxas") << *ptxas << ", "
                 << (version ? *version : toString(version.takeError())) << '\n';
+  Expected<std::string> disassembler = findDisassembler(*ptxas);
+  line("nvdisasm") << (disassembler ? *disassembler
+                                    : toString(disassembler.takeError()))
+                   << '\n';
 }
 
 static void printDriver() {

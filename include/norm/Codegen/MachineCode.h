@@ -37,7 +37,8 @@ struct MachineCode {
   int64_t instructions = 0;
   /// Global accesses of one thread by direction and bytes; loops count once.
   std::map<std::pair<bool /*load*/, unsigned>, int64_t> accesses;
-  /// Bytes of a row that a thread asks for before it waits for any of them.
+  /// Bytes of a row that a thread asks for before it waits for any of them, and
+  /// of a weight that it reads into registers: loads do not say whose they are.
   int64_t bytesBeforeUse = 0;
 };
 

@@ -57,7 +57,7 @@ constexpr char code[] = R"(
         /*0410*/                   IMAD.WIDE.U32 R2, R80, 0x10, R2 ;
         /*0420*/                   LDG.E.128 R4, desc[UR12][R2.64+0x400] ;
         /*0430*/              @!P0 LDG.E.U16 R8, desc[UR12][R2.64] ;
-        /*0440*/                   LDG.E.128.CONSTANT R12, [R10.64] ;
+        /*0440*/                   LDG.E.ENL2.256 R36, R12, desc[UR6][R2.64] ;
         /*0450*/                   FMUL R20, R7, R7 ;
         /*0460*/                   LDG.E R9, [R2.64] ;
         /*0470*/                   STG.E.128 desc[UR12][R2.64], R4 ;
@@ -66,18 +66,36 @@ constexpr char code[] = R"(
 TEST(MachineCodeTest, Code) {
   std::optional<MachineCode> found = parseMachineCode(code, "kernel", true);
   ASSERT_TRUE(found);
-  decltype(found->accesses) expected = {
-      {{true, 16}, 2}, {{true, 2}, 1}, {{true, 4}, 1}, {{false, 16}, 1}};
+  decltype(found->accesses) expected = {{{true, 32}, 1},
+                                        {{true, 16}, 1},
+                                        {{true, 2}, 1},
+                                        {{true, 4}, 1},
+                                        {{false, 16}, 1}};
   EXPECT_EQ(found->accesses, expected);
-  EXPECT_EQ(found->bytesBeforeUse, 18);
+  EXPECT_EQ(found->bytesBeforeUse, 50);
   EXPECT_EQ(found->instructions, 7);
   EXPECT_FALSE(parseMachineCode(code, "third", true));
   EXPECT_FALSE(parseMachineCode("", "kernel", true));
 }
 
-TEST(MachineCodeTest, Copies) {
+TEST(MachineCodeTest, WideLoadsHaveTwoGroupsOfRegisters) {
+  // R40 is of neither, R12 to R15 are the second.
+  auto bytes = [](const char *use) {
+    std::string text =
+        std::string("//----- .text.kernel -----\n"
+                    "  /*0410*/  LDG.E.ENL2.256 R36, R12, [R2.64] ;\n") +
+        use + "  /*0430*/  LDG.E.ENL2.256 R44, R20, [R2.64+0x20] ;\n";
+    return parseMachineCode(text, "kernel", true)->bytesBeforeUse;
+  };
+  EXPECT_EQ(bytes("  /*0420*/  FMUL R50, R40, R40 ;\n"), 64);
+  EXPECT_EQ(bytes("  /*0420*/  FMUL R50, R39, R40 ;\n"), 32);
+  EXPECT_EQ(bytes("  /*0420*/  FMUL R50, R15, R40 ;\n"), 32);
+}
+
+TEST(MachineCodeTest, CopiesAreNotOfRows) {
   constexpr char copies[] = R"(
 //--------------------- .text.kernel --------------------------
+        /*0400*/                   LDG.E.128 R8, [R2.64] ;
         /*0410*/                   LDGSTS.E.BYPASS.128 [R5], [R2.64] ;
         /*0420*/                   LDGSTS.E.BYPASS.128 [R5+0x400], [R2.64+0x400] ;
         /*0430*/                   LDGDEPBAR ;
@@ -85,7 +103,7 @@ TEST(MachineCodeTest, Copies) {
 )";
   std::optional<MachineCode> found = parseMachineCode(copies, "kernel", true);
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->bytesBeforeUse, 32);
+  EXPECT_EQ(found->bytesBeforeUse, 16);
 }
 
 } // namespace
