@@ -174,5 +174,10 @@ LogicalResult ParameterCopier::copyBefore(Operation *point) {
   nvgpu::DeviceAsyncWaitOp::create(b, loc, all, /*numGroups=*/IntegerAttr());
   if (meets && group > 1)
     meet(loc);
+  // No thread ends while copies are under way, whether its row is there or not.
+  if (point->isProperAncestor(firstLoad)) {
+    b.setInsertionPointAfter(point);
+    nvgpu::DeviceAsyncWaitOp::create(b, loc, all, /*numGroups=*/IntegerAttr());
+  }
   return success();
 }
