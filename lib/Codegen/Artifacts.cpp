@@ -11,10 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Artifacts.h"
+
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "norm/Runtime/normc_runtime.h"
+#include "norm/Target/NVPTXTarget.h"
 #include "norm/Tuning/Passes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
@@ -383,13 +385,16 @@ static llvm::json::Object describeInstance(const DeviceInstance &instance,
       {"hold", stringifyDeviceHold(schedule.getHold())}};
 }
 
-/// The manifest of a kernel that takes `structName` by value.
+/// The manifest of a kernel that takes `structName` by value; normc_cuda.h says
+/// what its parameters are.
 static std::string
 printDeviceManifest(llvm::json::Object kernel, const Twine &structName,
                     StringRef architecture, ArrayRef<DeviceInstance> instances,
                     ArrayRef<KernelChoice> choices, StringRef ptxas) {
-  kernel["parameters"] = llvm::json::Array{("struct " + structName).str(),
-                                           "int64_t begin", "int64_t end"};
+  kernel["parameters"] =
+      llvm::json::Array{("struct " + structName).str(), "int64_t begin",
+                        "int64_t end", "uint64_t reciprocal"};
+  kernel["programmatic_dependent_launch"] = hasDependentLaunch(architecture);
   MLIRContext context(MLIRContext::Threading::DISABLED);
   context.loadDialect<NormDialect>();
   llvm::json::Array described;

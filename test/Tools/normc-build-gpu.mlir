@@ -64,6 +64,8 @@
 // FILES: normc_rmsnorm_f32_f32_f32_n512_sm_90.manifest.json
 // MANIFEST: "rows_per_block": 4
 // MANIFEST: "threads_per_row": 32
+// MANIFEST: "uint64_t reciprocal"
+// MANIFEST: "programmatic_dependent_launch": false
 // MANIFEST: "name": "sm_80"
 
 // RUN: %if ptxas %{ normc build layernorm --dtype=f16 --n=1000 --bias --residual --rstd --mean \
