@@ -33,10 +33,6 @@ static constexpr int64_t kHeld = 64;
 /// which it has registers for all of them.
 static constexpr int64_t kHeldWithWeight = 192;
 
-/// Shared memory of a block that need not be asked for, less that of
-/// reductions.
-static constexpr int64_t kStaticSharedBytes = (48 << 10) - kReductionBytes;
-
 /// Of short rows a thread holds 32 elements: what counts is bytes in flight.
 static constexpr int64_t kShort = 256, kHeldShort = 32;
 
@@ -113,7 +109,7 @@ GPUScheduleAttr mlir::norm::getDefaultGPUSchedule(FloatType xType,
       return with(DeviceWeight::Late);
     GPUScheduleAttr shared = with(DeviceWeight::Shared);
     return getSharedParameterBytes(shared, tree, n, features.parameterBytes) <=
-                   kStaticSharedBytes
+                   kCopiedParameterBytes
                ? shared
                : with(DeviceWeight::Late);
   };
@@ -275,7 +271,7 @@ mlir::norm::explainDefaultGPUSchedule(FloatType xType, RowSizes sizes,
               llvm::formatv("a thread has registers for {0} bytes of row and "
                             "weight, and a block {1} bytes of shared memory, "
                             "which are too few",
-                            kHeldWithWeight, kStaticSharedBytes));
+                            kHeldWithWeight, kCopiedParameterBytes));
     break;
   }
   return reasons;

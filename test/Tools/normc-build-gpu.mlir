@@ -54,7 +54,7 @@
 // CLUSTER: barrier.cluster.wait.aligned
 // CLUSTER: mapa.shared::cluster
 // CLUSTER-COUNT-2: st.async.shared::cluster.mbarrier::complete_tx::bytes.b32
-// CLUSTER: mbarrier.try_wait.parity.shared.b64
+// CLUSTER: mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64
 // CLUSTER-NOT: barrier.cluster
 // CLUSTER: ld.shared
 

@@ -149,7 +149,7 @@ TEST(DevicePlantedTest, Cluster) {
   cluster.expectFound("barrier\\.cluster\\.wait[^;]*;(\\s*shfl)", "$1",
                       {Kind::ClusterBarrier, Kind::UnwrittenShared});
   // Have all sums arrived?
-  cluster.expectFound("@P1 bra\\.uni DONE;", "bra.uni DONE;",
+  cluster.expectFound("@!ARRIVED bra WAIT;", "",
                       {Kind::Race, Kind::UnwrittenShared});
   // Those of one warp do not count.
   cluster.expectFound("(mov\\.b32[^;]*, )128;", "$01120;",

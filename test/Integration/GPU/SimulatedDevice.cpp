@@ -127,7 +127,9 @@ std::string InterpretedDevice::launch(DeviceKernel &kernel,
       static_cast<unsigned>(shape.threads_per_row * shape.rows_per_block);
   launch.dynamicShared = shape.dynamic_shared_bytes;
   launch.seed = seed;
-  uint64_t reciprocal = UINT64_MAX / static_cast<uint64_t>(rows.inner);
+  launch.programmatic = shape.flags & NORMC_CUDA_PDL;
+  uint64_t reciprocal =
+      end <= rows.inner ? 0 : UINT64_MAX / static_cast<uint64_t>(rows.inner);
   const void *parameters[] = {&rows, &begin, &end, &reciprocal};
   launch.parameters = parameters;
   outcome = sim::run(*module, *entry, launch, memory);

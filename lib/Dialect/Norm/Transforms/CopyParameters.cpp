@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Every thread copies what it reads itself, or what threads of its row and warp
-// do where one reads more than a copy moves, so that no barrier is needed.
+// do where one reads more than a copy moves, so that no barrier of the block is
+// needed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,16 +16,15 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::norm;
 
-/// What one cp.async moves at most.
+/// What one cp.async moves at most, and at least.
 static constexpr int64_t kCopyBytes = 16;
-
-/// Shared memory of a block that need not be asked for.
-static constexpr int64_t kStaticSharedBytes = 48 << 10;
+static constexpr int64_t kLeastCopyBytes = 4;
 
 gpu::AllReduceOp mlir::norm::findReduction(gpu::LaunchOp launch) {
   gpu::AllReduceOp first;
@@ -49,13 +49,18 @@ void mlir::norm::moveBefore(Operation *op, Operation *point) {
   op->moveBefore(point);
 }
 
-bool ParameterCopier::takes(vector::TransferReadOp read) {
+bool ParameterCopier::takes(vector::TransferReadOp read, int64_t alignment) {
   auto memory = dyn_cast<BlockArgument>(read.getBase());
   gpu::AllReduceOp reduction = findReduction(launch);
-  return memory && reduction && reduction->getBlock() == read->getBlock() &&
-         reduction->isBeforeInBlock(read) &&
-         memory.getOwner()->getParentOp() == launch->getParentOp() &&
-         cast<MemRefType>(memory.getType()).getRank() == 1;
+  bool isParameter =
+      memory && reduction && reduction->getBlock() == read->getBlock() &&
+      reduction->isBeforeInBlock(read) &&
+      memory.getOwner()->getParentOp() == launch->getParentOp() &&
+      cast<MemRefType>(memory.getType()).getRank() == 1;
+  Value padding = read.getPadding();
+  return isParameter && alignment >= kLeastCopyBytes &&
+         (!read.getMask() || matchPattern(padding, m_AnyZeroFloat()) ||
+          matchPattern(padding, m_Zero()));
 }
 
 Value ParameterCopier::index(Location loc, int64_t value) {
@@ -70,11 +75,11 @@ LogicalResult ParameterCopier::allocate() {
     copies[type.getElementType()].second += elements;
     bytes += elements * type.getElementTypeBitWidth() / 8;
   }
-  if (bytes > kStaticSharedBytes)
+  if (bytes > kCopiedParameterBytes)
     return launch->emitOpError()
            << "cannot obey " << schedule << ": copies of the parameters take "
            << bytes << " bytes of shared memory, of which a block has "
-           << kStaticSharedBytes;
+           << kCopiedParameterBytes << " for them; try weight = late";
   auto space =
       gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
   for (auto &[element, copy] : copies) {

@@ -28,8 +28,10 @@ public:
         blockThreads(schedule.getThreadsPerRow() * schedule.getRowsPerBlock()),
         group(std::min<int64_t>(schedule.getThreadsPerRow(), kWarpSize)) {}
 
-  /// Whether a thread's read is one of a parameter behind the first reduction.
-  bool takes(vector::TransferReadOp read);
+  /// Whether a thread's read is one of a parameter behind the first reduction
+  /// that a copy can stand for: of 4 bytes or more, and zeros past the end.
+  /// `alignment`: of the memory, in bytes.
+  bool takes(vector::TransferReadOp read, int64_t alignment);
 
   /// Remembers such a read of the first `left` elements (all where that is
   /// null), from memory that is aligned to so many bytes.

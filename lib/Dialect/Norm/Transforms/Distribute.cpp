@@ -631,7 +631,7 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
     alignment = std::min<int64_t>(16, type.getNumElements() * element);
   alignment = std::max(alignment, element);
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>)
-    if (copies && copier.takes(op)) {
+    if (copies && copier.takes(op, alignment)) {
       copier.add(op, left, alignment);
       return success();
     }
@@ -799,13 +799,15 @@ LogicalResult RowDistributor::readParametersFirst() {
   // Whether a row is there makes no difference to them.
   if (auto isThere = dyn_cast<scf::IfOp>(reduction->getParentOp()))
     point = isThere;
+  if (!point && copier.hasReads())
+    point = reduction;
   if (!point || (early.empty() && !copier.hasReads()))
     return success();
   for (Operation *op : early)
     moveBefore(op, point);
   if (failed(copier.copyBefore(point)))
     return failure();
-  if (blockThreads * rows >= 32) {
+  if (blockThreads * rows % 32 == 0) {
     OpBuilder b(point);
     Location loc = point->getLoc();
     Value all = arith::ConstantIntOp::create(b, loc, -1, 32);

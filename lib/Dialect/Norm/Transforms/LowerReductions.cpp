@@ -250,13 +250,18 @@ void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums,
     gpu::BarrierOp::create(b, loc);
   } else {
     sendToCluster(sums, scratch, arrival);
-    auto number = [&](int64_t value) -> Value {
-      return arith::ConstantIntOp::create(b, loc, value, 32);
-    };
-    constexpr int64_t nanosecondsPerTry = 10000000;
-    NVVM::MBarrierTryWaitParityOp::create(b, loc, addressOf(loc, arrival),
-                                          /*phase=*/number(0),
-                                          number(nanosecondsPerTry));
+    // Upstream's loop acquires from the block alone, and takes its branches for
+    // uniform.
+    NVVM::InlinePtxOp::create(
+        b, loc, TypeRange(), ValueRange{addressOf(loc, arrival)}, ValueRange(),
+        "{\n\t"
+        ".reg .pred ARRIVED;\n\t"
+        "WAIT:\n\t"
+        "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 ARRIVED, "
+        "[{$r0}], 0;\n\t"
+        "@!ARRIVED bra WAIT;\n\t"
+        "}",
+        Value());
   }
   for (auto [i, sum] : llvm::enumerate(sums)) {
     vector::CombiningKind kind = gpu::convertReductionKind(*batch[i].getOp());
@@ -310,7 +315,8 @@ void BlockReductions::startCluster(ArrayRef<Batch> batches) {
         /*relaxed=*/false, /*predicate=*/Value());
   }
   NVVM::FenceMbarrierInitOp::create(b, loc);
-  b.setInsertionPoint(SmallVector<Batch>(batches).front().back());
+  gpu::AllReduceOp last = batches.front().back();
+  b.setInsertionPoint(last);
   NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
 }
 

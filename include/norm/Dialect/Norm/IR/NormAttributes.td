@@ -169,7 +169,7 @@ def Norm_GPUScheduleAttr : Norm_Attr<"GPUSchedule", "gpu_schedule"> {
     | `cluster` | blocks that share a row and add up its sums in each other's memory (sm_90 and later) |
     | `access_bytes` | bytes of one global access of a thread; pointers and row strides are multiples, and rows of unknown size |
     | `hold` | `registers`: the row is unrolled and read once; `shared`: the first sweep leaves it in shared memory; `global`: each sweep reads it again |
-    | `weight` | weight and bias. `registers`: read with x, into registers beside it; `shared`: copied to shared memory meanwhile (with `hold = registers` and accesses of 16 bytes); `late`: read when the statistic is known |
+    | `weight` | weight and bias. `registers`: read with x, into registers beside it; `shared`: copied to shared memory meanwhile (with `hold = registers` and accesses of 16 bytes or more); `late`: read when the statistic is known |
 
     Example: `#norm.gpu_schedule<threads_per_row = 128>`
   }];

@@ -44,6 +44,10 @@ void setRowSizes(Operation *kernel, RowSizes sizes);
 int64_t getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
                           int64_t largest);
 
+/// Shared memory of a block that need not be asked for, less 2 KiB for the sums
+/// of its warps: what copies of weight and bias may take.
+inline constexpr int64_t kCopiedParameterBytes = 46 << 10;
+
 /// Bytes of shared memory that a block needs for copies of weight and bias, of
 /// rows of up to `largest` elements which take `bytes` each: whole pieces, for
 /// each row of the block.
