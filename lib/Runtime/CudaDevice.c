@@ -26,7 +26,6 @@ static normc_cu_result describe(const struct normc_driver *driver, int ordinal,
       {NORMC_CU_DEVICE_COMPUTE_CAPABILITY_MAJOR, &major},
       {NORMC_CU_DEVICE_COMPUTE_CAPABILITY_MINOR, &minor},
       {NORMC_CU_DEVICE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN, &gpu->shared_bytes},
-      {NORMC_CU_DEVICE_MAX_SHARED_MEMORY_PER_BLOCK, &gpu->plain_shared_bytes},
       {NORMC_CU_DEVICE_PAGEABLE_MEMORY_ACCESS, &gpu->pageable},
   };
   normc_cu_result result = driver->cuDeviceGet(&gpu->handle, ordinal);

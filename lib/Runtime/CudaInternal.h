@@ -25,11 +25,10 @@
 struct normc_gpu {
   normc_cu_context context;
   normc_cu_device handle;
-  int32_t arch;               ///< 90 for sm_90
-  int32_t shared_bytes;       ///< of a block that opts in
-  int32_t plain_shared_bytes; ///< of a block that does not
-  int32_t clusters;           ///< whether blocks can form clusters
-  int32_t pageable;           ///< whether it reads any host memory
+  int32_t arch;         ///< 90 for sm_90
+  int32_t shared_bytes; ///< most of a block
+  int32_t clusters;     ///< whether blocks can form clusters
+  int32_t pageable;     ///< whether it reads any host memory
 };
 
 /// The driver, opened and initialized.

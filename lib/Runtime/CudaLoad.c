@@ -236,7 +236,8 @@ static enum normc_status configure(const struct normc_driver *driver,
     return NORMC_FAIL(text, NORMC_ERROR_IMAGE,
                       "the image has no entry of this name");
   int32_t shared = (int32_t)kernel->dynamic_shared_bytes;
-  if (!result && shared > gpu->plain_shared_bytes)
+  // What need not be asked for is less by what the kernel has of its own.
+  if (!result && shared)
     result = driver->cuFuncSetAttribute(
         loaded->function, NORMC_CU_FUNCTION_MAX_DYNAMIC_SHARED_SIZE_BYTES,
         shared);

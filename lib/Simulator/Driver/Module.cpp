@@ -159,6 +159,8 @@ normc_cu_result cuModuleGetFunction(normc_cu_function *function,
                    made->context = module->context;
                    made->module = module->module;
                    made->entry = entry;
+                   made->mostDynamicShared -= static_cast<int>(
+                       std::min<size_t>(entry->sharedBytes, 48 << 10));
                    known = all.functions.add(std::move(made));
                  }
                  *function = known;

@@ -56,7 +56,7 @@ struct normc_cu_function_st {
   normc_cu_context context = nullptr;
   std::shared_ptr<const normc::simulator::Module> module;
   const normc::simulator::Entry *entry = nullptr;
-  int mostDynamicShared = 48 * 1024;
+  int mostDynamicShared = 48 * 1024; ///< less what is static
   bool nonPortableCluster = false;
 };
 
