@@ -163,9 +163,9 @@ Value BlockReductions::addressOf(Location loc, Value memory) {
 }
 
 /// Lane l of each warp sends its sums to block l of the cluster, where they
-/// arrive at an mbarrier: stores and the cluster's barrier would wait for all
-/// that the thread has written, and empty the L1. The order is that of warps
-/// over all blocks.
+/// arrive at an mbarrier: with stores and the cluster's barrier each thread
+/// would wait for all that it has written. The order is that of warps over all
+/// blocks.
 void BlockReductions::sendToCluster(ArrayRef<Value> sums, Value scratch,
                                     Value arrival) {
   Location loc = launch.getLoc();
