@@ -11,7 +11,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "norm/Codegen/Artifacts.h"
-
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"

@@ -22,9 +22,6 @@
 using namespace mlir;
 using namespace mlir::norm;
 
-/// Shared memory for the partial sums of a block's reductions.
-static constexpr int64_t kReductionBytes = 2 << 10;
-
 /// Elements of a row that a thread holds in registers: with 64 of any type no
 /// kernel of 512 threads spills (ptxas, sm_80 to sm_120), with 128 all do.
 static constexpr int64_t kHeld = 64;

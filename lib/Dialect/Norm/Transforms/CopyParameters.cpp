@@ -17,7 +17,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace mlir::norm;
@@ -26,32 +25,9 @@ using namespace mlir::norm;
 static constexpr int64_t kCopyBytes = 16;
 static constexpr int64_t kLeastCopyBytes = 4;
 
-gpu::AllReduceOp mlir::norm::findReduction(gpu::LaunchOp launch) {
-  gpu::AllReduceOp first;
-  launch.walk([&](gpu::AllReduceOp op) {
-    first = op;
-    return WalkResult::interrupt();
-  });
-  return first;
-}
-
-void mlir::norm::moveBefore(Operation *op, Operation *point) {
-  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
-  getUsedValuesDefinedAbove(op->getRegions(), used);
-  for (Value value : used) {
-    Operation *producer = value.getDefiningOp();
-    if (!producer)
-      continue;
-    Operation *where = point->getBlock()->findAncestorOpInBlock(*producer);
-    if (where && !where->isBeforeInBlock(point))
-      moveBefore(producer, point);
-  }
-  op->moveBefore(point);
-}
-
-bool ParameterCopier::takes(vector::TransferReadOp read, int64_t alignment) {
+bool ParameterCopier::takes(vector::TransferReadOp read, int64_t alignment,
+                            gpu::AllReduceOp reduction) {
   auto memory = dyn_cast<BlockArgument>(read.getBase());
-  gpu::AllReduceOp reduction = findReduction(launch);
   bool isParameter =
       memory && reduction && reduction->getBlock() == read->getBlock() &&
       reduction->isBeforeInBlock(read) &&

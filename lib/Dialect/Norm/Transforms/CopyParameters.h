@@ -21,6 +21,7 @@
 
 namespace mlir::norm {
 
+/// Copies what the threads of a launch read of weight and bias.
 class ParameterCopier {
 public:
   ParameterCopier(gpu::LaunchOp launch, GPUScheduleAttr schedule)
@@ -28,10 +29,11 @@ public:
         blockThreads(schedule.getThreadsPerRow() * schedule.getRowsPerBlock()),
         group(std::min<int64_t>(schedule.getThreadsPerRow(), kWarpSize)) {}
 
-  /// Whether a thread's read is one of a parameter behind the first reduction
+  /// Whether a thread's read is one of a parameter behind the first `reduction`
   /// that a copy can stand for: of 4 bytes or more, and zeros past the end.
   /// `alignment`: of the memory, in bytes.
-  bool takes(vector::TransferReadOp read, int64_t alignment);
+  bool takes(vector::TransferReadOp read, int64_t alignment,
+             gpu::AllReduceOp reduction);
 
   /// Remembers such a read of the first `left` elements (all where that is
   /// null), from memory that is aligned to so many bytes.
@@ -67,9 +69,6 @@ private:
   llvm::MapVector<Type, std::pair<Value, int64_t>> copies;
   SmallVector<Value> tokens;
 };
-
-/// The first reduction over threads; null without one.
-gpu::AllReduceOp findReduction(gpu::LaunchOp launch);
 
 /// Moves `op` before `point`, and what it uses of what stands in between or
 /// within `point`.

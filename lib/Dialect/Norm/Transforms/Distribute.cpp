@@ -64,6 +64,28 @@ static SmallVector<Value> getUsedValues(Operation &op) {
   return values;
 }
 
+void mlir::norm::moveBefore(Operation *op, Operation *point) {
+  for (Value value : getUsedValues(*op)) {
+    Operation *producer = value.getDefiningOp();
+    if (!producer)
+      continue;
+    Operation *where = point->getBlock()->findAncestorOpInBlock(*producer);
+    if (where && !where->isBeforeInBlock(point))
+      moveBefore(producer, point);
+  }
+  op->moveBefore(point);
+}
+
+/// The first reduction over threads; null without one.
+static gpu::AllReduceOp findReduction(gpu::LaunchOp launch) {
+  gpu::AllReduceOp first;
+  launch.walk([&](gpu::AllReduceOp op) {
+    first = op;
+    return WalkResult::interrupt();
+  });
+  return first;
+}
+
 namespace {
 /// A thread's part of every second element is every second one of its part.
 /// (Upstream has no pattern for deinterleave.)
@@ -115,7 +137,10 @@ public:
       return failure();
     giveThreads();
     wrap();
-    if (failed(distribute()) || failed(formAccesses()))
+    if (failed(distribute()))
+      return failure();
+    reduction = findReduction(launch);
+    if (failed(formAccesses()))
       return failure();
     launch->walk([](Block *block) {
       hoistReads(*block);
@@ -156,6 +181,7 @@ private:
   int64_t blockThreads, rows, cluster, accessBytes, xBytes;
   bool readsEarly, copies; ///< weight and bias, before the statistic is known
   ParameterCopier copier;
+  gpu::AllReduceOp reduction; ///< the first one over threads, if there is any
   /// By how many reductions an operation of the row has to wait for.
   llvm::MapVector<Operation *, unsigned> phaseOf;
 };
@@ -631,7 +657,7 @@ template <typename OpTy> LogicalResult RowDistributor::formAccess(OpTy op) {
     alignment = std::min<int64_t>(16, type.getNumElements() * element);
   alignment = std::max(alignment, element);
   if constexpr (std::is_same_v<OpTy, vector::TransferReadOp>)
-    if (copies && copier.takes(op, alignment)) {
+    if (copies && copier.takes(op, alignment, reduction)) {
       copier.add(op, left, alignment);
       return success();
     }
@@ -667,22 +693,22 @@ LogicalResult RowDistributor::formAccesses() {
   return failure(result.wasInterrupted());
 }
 
-/// Whether `op`, or an operation in it, has the effect on memory of rows, or on
-/// that of the block where a row is held.
-template <typename EffectTy> static bool accessesRows(Operation &op) {
-  bool found = false;
-  visitMemory<EffectTy>(op, [&](Value memory) {
-    found |=
-        cast<MemRefType>(memory.getType()).getRank() > 1 || isOfBlock(memory);
-  });
-  return found;
+/// Whether memory is that of rows, or of the block where a row is held; else it
+/// is a parameter's, or has a value of each row.
+static bool isOfRows(Value memory) {
+  return cast<MemRefType>(memory.getType()).getRank() > 1 || isOfBlock(memory);
 }
 
-/// Whether `op`, or an operation in it, has the effect on any memory.
-template <typename EffectTy> static bool accesses(Operation &op) {
+/// Whether `op`, or an operation in it, has the effect on memory that `is`.
+template <typename EffectTy>
+static bool accesses(
+    Operation &op, function_ref<bool(Value)> is = [](Value) { return true; }) {
   bool found = false;
-  visitMemory<EffectTy>(op, [&](Value) { found = true; });
+  visitMemory<EffectTy>(op, [&](Value memory) { found |= is(memory); });
   return found;
+}
+template <typename EffectTy> static bool accessesRows(Operation &op) {
+  return accesses<EffectTy>(op, isOfRows);
 }
 
 /// Registers of a thread that an operation's vectors take.
@@ -764,13 +790,8 @@ void RowDistributor::sinkPartialReads(Block &block) {
 
 /// Whether `op` reads weight or bias, and nothing else.
 static bool readsParameters(Operation &op) {
-  bool found = false, other = false;
-  visitMemory<MemoryEffects::Read>(op, [&](Value memory) {
-    (cast<MemRefType>(memory.getType()).getRank() == 1 && !isOfBlock(memory)
-         ? found
-         : other) = true;
-  });
-  return found && !other;
+  return accesses<MemoryEffects::Read>(op) &&
+         !accessesRows<MemoryEffects::Read>(op);
 }
 
 /// Whether `op` reads a piece that ends within what a thread has of it.
@@ -783,7 +804,6 @@ static bool readsElements(Operation &op) {
 /// before x, where all threads of a warp meet: ptxas would rather do it when x
 /// is there, in the registers that x came in.
 LogicalResult RowDistributor::readParametersFirst() {
-  gpu::AllReduceOp reduction = findReduction(launch);
   if (!reduction)
     return success();
   Operation *point = nullptr;
@@ -807,7 +827,7 @@ LogicalResult RowDistributor::readParametersFirst() {
     moveBefore(op, point);
   if (failed(copier.copyBefore(point)))
     return failure();
-  if (blockThreads * rows % 32 == 0) {
+  if (blockThreads * rows % kWarpSize == 0) {
     OpBuilder b(point);
     Location loc = point->getLoc();
     Value all = arith::ConstantIntOp::create(b, loc, -1, 32);

@@ -71,7 +71,8 @@ public:
 private:
   using Batch = SmallVector<gpu::AllReduceOp>;
   LogicalResult formBatches(SmallVector<Batch> &batches);
-  void startCluster(ArrayRef<Batch> batches);
+  SmallVector<Value> startCluster(ArrayRef<Batch> batches);
+  Value allocate(Location loc, ArrayRef<int64_t> shape, Type type);
   void lower(Batch &batch, Value arrival);
   void storeHere(ArrayRef<Value> sums, Value scratch);
   void sendToCluster(ArrayRef<Value> sums, Value scratch, Value arrival);
@@ -92,8 +93,6 @@ private:
   IRRewriter b;
   int64_t threads; ///< of one block
   int64_t cluster;
-  /// Of each batch the mbarrier to which a cluster's sums arrive.
-  SmallVector<Value> arrivals;
 };
 } // namespace
 
@@ -150,6 +149,15 @@ void BlockReductions::storeHere(ArrayRef<Value> sums, Value scratch) {
   for (auto [i, sum] : llvm::enumerate(sums))
     memref::StoreOp::create(b, loc, sum, scratch,
                             ValueRange{index(loc, i), warp});
+}
+
+/// Memory of the block.
+Value BlockReductions::allocate(Location loc, ArrayRef<int64_t> shape,
+                                Type type) {
+  auto space =
+      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  return launch.addWorkgroupAttribution(
+      MemRefType::get(shape, type, MemRefLayoutAttrInterface(), space), loc);
 }
 
 /// The address of memory of the block, as that of shared memory.
@@ -239,12 +247,7 @@ void BlockReductions::exchange(Batch &batch, MutableArrayRef<Value> sums,
                                Value arrival) {
   Location loc = batch.front().getLoc();
   int64_t count = batch.size();
-  auto space =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
-  Value scratch = launch.addWorkgroupAttribution(
-      MemRefType::get({count, countWarps()}, sums.front().getType(),
-                      MemRefLayoutAttrInterface(), space),
-      loc);
+  Value scratch = allocate(loc, {count, countWarps()}, sums.front().getType());
   if (cluster == 1) {
     storeHere(sums, scratch);
     gpu::BarrierOp::create(b, loc);
@@ -281,29 +284,24 @@ void BlockReductions::lower(Batch &batch, Value arrival) {
     b.replaceOp(op, sum);
 }
 
-/// The first thread says how much will arrive for each batch. A block's memory
-/// is there when all of its cluster have started, which they find out while
-/// they read the row.
-void BlockReductions::startCluster(ArrayRef<Batch> batches) {
+/// Returns the mbarrier of each batch to which a cluster's sums arrive; the
+/// first thread says how much will. A block's memory is there when all of its
+/// cluster have started, which they find out while they read the row.
+SmallVector<Value> BlockReductions::startCluster(ArrayRef<Batch> batches) {
   Location loc = launch.getLoc();
-  auto space =
-      gpu::AddressSpaceAttr::get(b.getContext(), gpu::AddressSpace::Workgroup);
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantIntOp::create(b, loc, value, 32);
+  };
   b.setInsertionPointToStart(&launch.getBody().front());
   Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
                                         launch.getThreadIds().x, index(loc, 0));
   auto choice = scf::IfOp::create(b, loc, isFirst);
-  NVVM::SyncWarpOp::create(
-      b, loc, arith::ConstantIntOp::create(b, loc, -1, 32).getResult());
+  NVVM::SyncWarpOp::create(b, loc, number(-1));
   NVVM::ClusterArriveRelaxedOp::create(b, loc, b.getUnitAttr());
   b.setInsertionPointToStart(choice.thenBlock());
-  auto number = [&](int64_t value) -> Value {
-    return arith::ConstantIntOp::create(b, loc, value, 32);
-  };
+  SmallVector<Value> arrivals;
   for (const Batch &batch : batches) {
-    Value arrival = launch.addWorkgroupAttribution(
-        MemRefType::get({1}, b.getI64Type(), MemRefLayoutAttrInterface(),
-                        space),
-        loc);
+    Value arrival = allocate(loc, {1}, b.getI64Type());
     arrivals.push_back(arrival);
     gpu::AllReduceOp first = batch.front();
     int64_t bytes = first.getType().getIntOrFloatBitWidth() / 8 *
@@ -318,15 +316,16 @@ void BlockReductions::startCluster(ArrayRef<Batch> batches) {
   gpu::AllReduceOp last = batches.front().back();
   b.setInsertionPoint(last);
   NVVM::ClusterWaitOp::create(b, loc, b.getUnitAttr());
+  return arrivals;
 }
 
 LogicalResult BlockReductions::run() {
   SmallVector<Batch> batches;
   if (failed(formBatches(batches)))
     return failure();
+  SmallVector<Value> arrivals(batches.size());
   if (cluster > 1 && !batches.empty())
-    startCluster(batches);
-  arrivals.resize(batches.size());
+    arrivals = startCluster(batches);
   for (auto [batch, arrival] : llvm::zip(batches, arrivals))
     lower(batch, arrival);
   return success();

@@ -44,9 +44,12 @@ void setRowSizes(Operation *kernel, RowSizes sizes);
 int64_t getSharedRowBytes(GPUScheduleAttr schedule, TreeAttr tree,
                           int64_t largest);
 
-/// Shared memory of a block that need not be asked for, less 2 KiB for the sums
-/// of its warps: what copies of weight and bias may take.
-inline constexpr int64_t kCopiedParameterBytes = 46 << 10;
+/// Shared memory for the sums of a block's warps.
+inline constexpr int64_t kReductionBytes = 2 << 10;
+
+/// What copies of weight and bias may take of a block's shared memory: what
+/// need not be asked for, less the sums of its warps.
+inline constexpr int64_t kCopiedParameterBytes = (48 << 10) - kReductionBytes;
 
 /// Bytes of shared memory that a block needs for copies of weight and bias, of
 /// rows of up to `largest` elements which take `bytes` each: whole pieces, for
